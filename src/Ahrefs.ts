@@ -1,0 +1,482 @@
+/**
+ * Ahrefs as an Effect service.
+ *
+ * @since 0.1.0
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { BacklinkColumn, KeywordColumn, MetricColumn, Row } from "./ahrefs/columns.js"
+import type * as columns from "./ahrefs/columns.js"
+import type { Filter, Order } from "./ahrefs/filter.js"
+import type {
+  Backlink,
+  BacklinksInput,
+  BatchDomainRating,
+  DomainRating,
+  FilterColumn,
+  KeywordRanking,
+  Mode,
+  Protocol,
+  Rows,
+  UrlRating
+} from "./ahrefs/model.js"
+import { platform } from "./ahrefs/platform.js"
+import { vendor } from "./ahrefs/vendor.js"
+import { connect } from "./internal/http.js"
+import { batches, checks, collect, verified } from "./internal/input.js"
+import { keywordKey } from "./internal/keyword.js"
+import type { RetryOptions } from "./internal/retry.js"
+import type { Charge, ContractName } from "./Operation.js"
+import type { InvalidTarget, Unsupported, WireError } from "./ProviderError.js"
+import * as Target from "./Target.js"
+import type { Usage } from "./Usage.js"
+
+export {
+  /**
+   * @since 0.1.0
+   * @category Columns
+   */
+  backlinkColumns,
+  /**
+   * @since 0.1.0
+   * @category Columns
+   */
+  type BacklinkColumn,
+  /**
+   * @since 0.1.0
+   * @category Columns
+   */
+  keywordColumns,
+  /**
+   * @since 0.1.0
+   * @category Columns
+   */
+  type KeywordColumn,
+  /**
+   * @since 0.1.0
+   * @category Columns
+   */
+  metricColumns,
+  /**
+   * @since 0.1.0
+   * @category Columns
+   */
+  type MetricColumn
+} from "./ahrefs/columns.js"
+export {
+  /**
+   * @since 0.1.0
+   * @category Models
+   */
+  type Condition,
+  /**
+   * @since 0.1.0
+   * @category Models
+   */
+  type Filter,
+  /**
+   * @since 0.1.0
+   * @category Models
+   */
+  type Order
+} from "./ahrefs/filter.js"
+export {
+  /**
+   * @since 0.1.0
+   * @category Schemas
+   */
+  Attribution,
+  /**
+   * @since 0.1.0
+   * @category Schemas
+   */
+  Backlink,
+  /**
+   * @since 0.1.0
+   * @category Schemas
+   */
+  BatchDomainRating,
+  /**
+   * @since 0.1.0
+   * @category Schemas
+   */
+  DomainRating,
+  /**
+   * @since 0.1.0
+   * @category Models
+   */
+  type FilterColumn,
+  /**
+   * @since 0.1.0
+   * @category Schemas
+   */
+  KeywordRanking,
+  /**
+   * @since 0.1.0
+   * @category Models
+   */
+  type Mode,
+  /**
+   * @since 0.1.0
+   * @category Models
+   */
+  type Protocol,
+  /**
+   * @since 0.1.0
+   * @category Schemas
+   */
+  UrlRating
+} from "./ahrefs/model.js"
+
+/**
+ * The metrics asked for, `null` where Ahrefs sent none.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export type DomainMetrics<C extends MetricColumn> = { readonly domain: Target.Target } & Row<
+  typeof columns.metricColumns,
+  C
+>
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export type BacklinkRow<C extends BacklinkColumn = never> = Backlink & Row<typeof columns.backlinkColumns, C>
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export type KeywordRow<C extends KeywordColumn = never> = KeywordRanking & Row<typeof columns.keywordColumns, C>
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface DomainMetricsOptions {
+  /** Default `subdomains`. With `exact` and `prefix` the inputs are URLs. */
+  readonly mode?: Mode | undefined
+  /** Default `both`. */
+  readonly protocol?: Protocol | undefined
+  /** Lower-case ISO code; organic figures are of all countries without it. */
+  readonly country?: string | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface BacklinksOptions<C extends BacklinkColumn = never> {
+  /** Further columns; each adds its price to every row. */
+  readonly columns?: ReadonlyArray<C> | undefined
+  /** Default `subdomains` (vendor contract). With `exact` and `prefix` the input is a URL. */
+  readonly mode?: Mode | undefined
+  /** Default `both`. */
+  readonly protocol?: Protocol | undefined
+  /** Default `live`: links that are there now. */
+  readonly history?: "live" | "all_time" | `since:${string}` | undefined
+  /** Default `similar_links`. */
+  readonly aggregation?: "similar_links" | "1_per_domain" | "all" | undefined
+  /** Rows left out are not billed; the columns named are. */
+  readonly where?: Filter<FilterColumn> | undefined
+  /** Default: highest domain rating first. The columns named are billed. */
+  readonly orderBy?: ReadonlyArray<Order<FilterColumn>> | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface KeywordRankingsOptions<C extends KeywordColumn = never> {
+  /** Lower-case ISO code, e.g. `us`. */
+  readonly country: string
+  /** Ask for these only; the answer then has one row for each. */
+  readonly keywords?: ReadonlyArray<string> | undefined
+  /** Rows at the most without `keywords`, 1 to 100,000; default 100. */
+  readonly limit?: number | undefined
+  /** Further columns; each adds its price to every row. */
+  readonly columns?: ReadonlyArray<C> | undefined
+  /** Default `subdomains`. */
+  readonly mode?: Mode | undefined
+}
+
+/**
+ * What a caller holds. Prices are those of the vendor contract, in API units; the platform contract bills row credits.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Service {
+  /**
+   * Domain rating and rank of the site an input belongs to. 50 units; 0 with `freeDomainRating` and for Ahrefs' own test
+   * domains. Platform: 1 row credit. Source: site-explorer/domain-rating, public/domain-rating-free.
+   */
+  readonly getDomainRating: (domain: string) => Effect.Effect<DomainRating, WireError | InvalidTarget | Unsupported>
+
+  /**
+   * Domain ratings of any number of sites, one row for each input in its order. 2 units a distinct site, at least 50 a call
+   * of 100; 0 with `freeDomainRating`. Platform: a call and 1 row credit each. Source: batch-analysis.
+   */
+  readonly getDomainRatings: (
+    domains: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<BatchDomainRating>, WireError | InvalidTarget | Unsupported>
+
+  /** {@link Service.getDomainRatings} call by call: what was paid is delivered before a later call fails. */
+  readonly getDomainRatingsStream: (
+    domains: ReadonlyArray<string>
+  ) => Stream.Stream<BatchDomainRating, WireError | InvalidTarget | Unsupported>
+
+  /**
+   * URL rating of one page. 50 units. Vendor contract only. Source: batch-analysis, `url_rating`, mode `exact`.
+   */
+  readonly getUrlRating: (url: string) => Effect.Effect<UrlRating, WireError | InvalidTarget | Unsupported>
+
+  /**
+   * The columns asked for, one row for each input in its order. A distinct input costs 1 unit and the columns' prices
+   * ({@link metricColumns}), at least 50 a call of 100. Vendor contract only. Source: batch-analysis.
+   */
+  readonly getDomainMetrics: <const C extends MetricColumn>(
+    domains: ReadonlyArray<string>,
+    columns: ReadonlyArray<C>,
+    options?: DomainMetricsOptions
+  ) => Effect.Effect<ReadonlyArray<DomainMetrics<C>>, WireError | InvalidTarget | Unsupported>
+
+  /** {@link Service.getDomainMetrics} call by call: what was paid is delivered before a later call fails. */
+  readonly getDomainMetricsStream: <const C extends MetricColumn>(
+    domains: ReadonlyArray<string>,
+    columns: ReadonlyArray<C>,
+    options?: DomainMetricsOptions
+  ) => Stream.Stream<DomainMetrics<C>, WireError | InvalidTarget | Unsupported>
+
+  /**
+   * Links to a host and its subdomains, live ones by default, those from the strongest sites first. `limit`: 1 to 100,000.
+   * 4 units a row and the prices of further columns ({@link backlinkColumns}), at least 50. Platform: 1 row credit a row,
+   * no options. Source: site-explorer/all-backlinks.
+   */
+  readonly getBacklinks: <const C extends BacklinkColumn = never>(
+    domain: string,
+    limit?: number,
+    options?: BacklinksOptions<C>
+  ) => Effect.Effect<ReadonlyArray<BacklinkRow<C>>, WireError | InvalidTarget | Unsupported>
+
+  /**
+   * How many domains link to a host and its subdomains now. 50 units. Platform: 1 row credit. Source:
+   * site-explorer/backlinks-stats, `live_refdomains`.
+   */
+  readonly getReferringDomains: (domain: string) => Effect.Effect<number, WireError | InvalidTarget>
+
+  /**
+   * Organic positions of a host and its subdomains in one country, best first; with `keywords` one row for each, in their
+   * order, `position: null` where it does not rank. 3 units a row and the prices of further columns
+   * ({@link keywordColumns}), at least 50 a call; a call carries 50 keywords. Vendor contract only. Source:
+   * site-explorer/organic-keywords.
+   */
+  readonly getKeywordRankings: <const C extends KeywordColumn = never>(
+    domain: string,
+    options: KeywordRankingsOptions<C>
+  ) => Effect.Effect<ReadonlyArray<KeywordRow<C>>, WireError | InvalidTarget | Unsupported>
+
+  /** Plan, limits and dates of the account. Free. Source: subscription-info/limits-and-usage. */
+  readonly getUsage: Effect.Effect<Usage, WireError>
+
+  /** The usage of a key that works; `InvalidKey` or `NoSubscription` where it does not. Free. */
+  readonly verify: Effect.Effect<Usage, WireError>
+}
+
+/**
+ * @since 0.1.0
+ * @category Context
+ */
+export class Ahrefs extends Context.Tag("effect-seo-providers/Ahrefs")<Ahrefs, Service>() {}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Options {
+  readonly apiKey: Redacted.Redacted
+  /** Default `vendor`: what Ahrefs publishes. */
+  readonly contract?: ContractName | undefined
+  /** Default `https://api.ahrefs.com/v3`. */
+  readonly apiUrl?: string | undefined
+  /** Per attempt; default 30 seconds. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** How refusals that were not billed are sent again. */
+  readonly retry?: RetryOptions | undefined
+  /** Send a paid call that timed out again, although it may have been billed. Default false. */
+  readonly resendTimedOut?: boolean | undefined
+  /**
+   * Take domain ratings from Ahrefs' free operation. The application then owes Ahrefs the attribution that comes with each
+   * rating: the text "Domain Rating by Ahrefs" with a link to https://ahrefs.com/.
+   */
+  readonly freeDomainRating?: boolean | undefined
+  /** Runs after every answered call with what it cost. */
+  readonly onCharge?: ((charge: Charge) => Effect.Effect<void>) | undefined
+  /** A last change to the client, as in Effect's own clients. It sees the key. */
+  readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
+}
+
+/** Ahrefs names no bound; this one keeps a slip of the pen from costing a fortune. */
+const maxRows = 100_000
+
+const contracts = { vendor, platform }
+
+const today = Effect.map(Clock.currentTimeMillis, (now) => DateTime.formatIsoDateUtc(DateTime.unsafeMake(now)))
+
+const normaliserOf = (mode: Mode) => (mode === "exact" || mode === "prefix" ? Target.url : Target.host)
+
+/**
+ * The service of one account. A key that no header can carry fails each call with `InvalidKey`.
+ *
+ * @since 0.1.0
+ * @category Constructors
+ */
+export const make = (options: Options): Effect.Effect<Service, never, HttpClient.HttpClient | Scope.Scope> =>
+  Effect.gen(function* () {
+    const contract = contracts[options.contract ?? "vendor"]
+    const call = yield* connect(contract, options)
+    const check = checks("ahrefs", contract.contract)
+    const isFree = options.freeDomainRating === true
+
+    const getDomainRating: Service["getDomainRating"] = Effect.fnUntraced(function* (domain) {
+      const target = yield* check.target("getDomainRating", domain, Target.make)
+      return isFree
+        ? yield* call(yield* check.operation("getDomainRating", contract.freeDomainRating), target)
+        : yield* call(contract.domainRating, { target, date: yield* today })
+    })
+
+    const getDomainRatingsStream: Service["getDomainRatingsStream"] = (domains) =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const targets = yield* check.targets("getDomainRatings", domains, Target.make)
+          const operation = isFree
+            ? yield* check.operation("getDomainRatings", contract.freeDomainRatings)
+            : contract.domainRatings
+          return batches(targets, operation.batchSize, (batch) => call(operation, batch))
+        })
+      )
+
+    const getUrlRating: Service["getUrlRating"] = Effect.fnUntraced(function* (url) {
+      const operation = yield* check.operation("getUrlRating", contract.urlRating)
+      return yield* call(operation, yield* check.target("getUrlRating", url, Target.url))
+    })
+
+    const getDomainMetricsStream = <C extends MetricColumn>(
+      domains: ReadonlyArray<string>,
+      asked: ReadonlyArray<C>,
+      { country, mode = "subdomains", protocol = "both" }: DomainMetricsOptions = {}
+    ) =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const operation = yield* check.operation("getDomainMetrics", contract.metrics)
+          yield* check.that(operation.name, asked.length > 0, "No column was asked for.")
+          const targets = yield* check.targets(operation.name, domains, normaliserOf(mode))
+          const columns = Array.from(new Set(asked))
+          return batches(targets, operation.batchSize, (batch) =>
+            Effect.map(call(operation, { targets: batch, columns, mode, protocol, country }), (rows) =>
+              // Safe: the decoder was built from the same columns, and gives a row for each target.
+              batch.map((domain, i) => ({ domain, ...rows[i] }) as DomainMetrics<C>)
+            )
+          )
+        })
+      )
+
+    const getBacklinks = Effect.fnUntraced(function* <C extends BacklinkColumn = never>(
+      domain: string,
+      limit = 100,
+      { columns = [], ...choices }: BacklinksOptions<C> = {}
+    ) {
+      const { backlinks, objectionToBacklinks } = contract
+      yield* check.whole(backlinks.name, "limit", limit, 1, maxRows)
+      const target = yield* check.target(backlinks.name, domain, normaliserOf(choices.mode ?? "subdomains"))
+      const input: BacklinksInput = { ...choices, target, limit, columns: Array.from(new Set(columns)) }
+      yield* check.objection(backlinks.name, objectionToBacklinks(input))
+      // Safe: the decoder was built from the same columns.
+      return (yield* call(backlinks, input)) as ReadonlyArray<BacklinkRow<C>>
+    })
+
+    const getReferringDomains: Service["getReferringDomains"] = Effect.fnUntraced(function* (domain) {
+      const target = yield* check.target("getReferringDomains", domain, Target.host)
+      return yield* call(contract.referringDomains, { target, date: yield* today, mode: "subdomains" })
+    })
+
+    const getKeywordRankings = Effect.fnUntraced(function* <C extends KeywordColumn = never>(
+      domain: string,
+      { columns = [], country, keywords, limit = 100, mode = "subdomains" }: KeywordRankingsOptions<C>
+    ) {
+      const operation = yield* check.operation("getKeywordRankings", contract.keywordRankings)
+      yield* check.whole(operation.name, "limit", limit, 1, maxRows)
+      yield* check.that(operation.name, /^[a-z]{2}$/i.test(country), "country must be an ISO code of two letters.")
+      const target = yield* check.target(operation.name, domain, normaliserOf(mode))
+      const input = { target, limit, mode, date: yield* today, country: country.toLowerCase(), columns }
+      if (keywords === undefined) {
+        // Safe, here and below: the decoder was built from the same columns.
+        return (yield* call(operation, { ...input, keywords: [] })) as ReadonlyArray<KeywordRow<C>>
+      }
+      yield* check.keywords(operation.name, keywords)
+      const rows: Rows = yield* collect(
+        batches(keywords.map(keywordKey), operation.batchSize, (batch) =>
+          call(operation, { ...input, keywords: batch })
+        )
+      )
+      return rows.map((row, i) => ({ ...row, keyword: keywords[i] }) as KeywordRow<C>)
+    })
+
+    const getUsage = call(contract.usage, undefined)
+
+    return Ahrefs.of({
+      getDomainRating,
+      getDomainRatings: (domains) => collect(getDomainRatingsStream(domains)),
+      getDomainRatingsStream,
+      getUrlRating,
+      getDomainMetrics: (domains, columns, options) => collect(getDomainMetricsStream(domains, columns, options)),
+      getDomainMetricsStream,
+      getBacklinks,
+      getReferringDomains,
+      getKeywordRankings,
+      getUsage,
+      verify: verified(getUsage, contract)
+    })
+  })
+
+/**
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layer = (options: Options): Layer.Layer<Ahrefs, never, HttpClient.HttpClient> =>
+  Layer.scoped(Ahrefs, make(options))
+
+/**
+ * {@link layer} from `Config`: `Ahrefs.layerConfig({ apiKey: Config.redacted("AHREFS_API_KEY") })`. Functions are given apart.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerConfig = (
+  config: Config.Config.Wrap<Omit<Options, "onCharge" | "transformClient">>,
+  functions?: Pick<Options, "onCharge" | "transformClient">
+): Layer.Layer<Ahrefs, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  Layer.scoped(
+    Ahrefs,
+    Effect.flatMap(Config.unwrap(config), (resolved) => make({ ...resolved, ...functions }))
+  )
+
+/**
+ * A service of the members given; any other fails loudly when it is used.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerTest = (service: Partial<Service>): Layer.Layer<Ahrefs> => Layer.mock(Ahrefs, service)

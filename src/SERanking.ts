@@ -1,0 +1,388 @@
+/**
+ * SE Ranking as an Effect service.
+ *
+ * @since 0.1.0
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Chunk from "effect/Chunk"
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { connect } from "./internal/http.js"
+import { batches, checks, collect, verified } from "./internal/input.js"
+import { keywordKey } from "./internal/keyword.js"
+import type { RetryOptions } from "./internal/retry.js"
+import type { Charge, ContractName } from "./Operation.js"
+import type { InvalidTarget, Unsupported, WireError } from "./ProviderError.js"
+import type {
+  Backlink,
+  BacklinksMetrics,
+  BacklinksSummary,
+  DomainInlinkRank,
+  KeywordRanking,
+  Mode,
+  SearchEngine,
+  SortBy
+} from "./seranking/model.js"
+import { platform } from "./seranking/platform.js"
+import { vendor } from "./seranking/vendor.js"
+import * as Target from "./Target.js"
+import type { Usage } from "./Usage.js"
+
+export {
+  /**
+   * @since 0.1.0
+   * @category Schemas
+   */
+  Backlink,
+  /**
+   * @since 0.1.0
+   * @category Schemas
+   */
+  BacklinksMetrics,
+  /**
+   * @since 0.1.0
+   * @category Schemas
+   */
+  BacklinksSummary,
+  /**
+   * @since 0.1.0
+   * @category Schemas
+   */
+  DomainInlinkRank,
+  /**
+   * @since 0.1.0
+   * @category Schemas
+   */
+  KeywordRanking,
+  /**
+   * @since 0.1.0
+   * @category Models
+   */
+  type Mode,
+  /**
+   * @since 0.1.0
+   * @category Models
+   */
+  type SearchEngine,
+  /**
+   * @since 0.1.0
+   * @category Models
+   */
+  type SortBy
+} from "./seranking/model.js"
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface SummaryOptions {
+  /**
+   * Default `domain`: the site an input belongs to, with its subdomains. `host`: that host alone. `url`: that page.
+   */
+  readonly mode?: Mode | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface BacklinksOptions {
+  readonly domain: string
+  /** Rows at the most, 1 to 10,000; default 50. */
+  readonly limit?: number | undefined
+  /** Rows to skip; default 0. Other than 0 on the platform contract only. */
+  readonly offset?: number | undefined
+  /** Default: Trust Flow on the platform contract, the domain's InLink Rank on the vendor contract. */
+  readonly sortBy?: SortBy | undefined
+  /** Default false. */
+  readonly doFollowOnly?: boolean | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface BacklinksStreamOptions {
+  readonly domain: string
+  /** Rows at the most in all; default: to the end. */
+  readonly limit?: number | undefined
+  /** Rows a call, 1 to 100,000; default 1,000. A page is paid whole, also where only its first rows are used. */
+  readonly pageSize?: number | undefined
+  /** As in {@link BacklinksOptions}. */
+  readonly sortBy?: SortBy | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface KeywordRankingsOptions {
+  readonly domain: string
+  readonly keywords: ReadonlyArray<string>
+  /** Default `google`; the vendor contract knows no other. */
+  readonly searchEngine?: SearchEngine | undefined
+  /**
+   * Default "United States". English name or ISO code of a country; on the platform contract also any location name it knows.
+   */
+  readonly location?: string | undefined
+}
+
+/**
+ * What a caller holds. Prices are those of the vendor contract, in credits; the platform contract states none.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Service {
+  /** The backlink profile of a target. 100 credits. Source: backlinks/summary. */
+  readonly getBacklinksSummary: (
+    domain: string,
+    options?: SummaryOptions
+  ) => Effect.Effect<BacklinksSummary, WireError | InvalidTarget>
+
+  /**
+   * The backlink profiles of any number of targets, one row for each input in its order. 100 credits a distinct target; a call
+   * carries 100 (platform: 1).
+   */
+  readonly getBacklinksSummaries: (
+    domains: ReadonlyArray<string>,
+    options?: SummaryOptions
+  ) => Effect.Effect<ReadonlyArray<BacklinksSummary>, WireError | InvalidTarget>
+
+  /** {@link Service.getBacklinksSummaries} call by call: what was paid is delivered before a later call fails. */
+  readonly getBacklinksSummariesStream: (
+    domains: ReadonlyArray<string>,
+    options?: SummaryOptions
+  ) => Stream.Stream<BacklinksSummary, WireError | InvalidTarget>
+
+  /** Links to a site, the strongest first. 1 credit a row. Source: backlinks/all. */
+  readonly getBacklinks: (
+    options: BacklinksOptions
+  ) => Effect.Effect<ReadonlyArray<Backlink>, WireError | InvalidTarget | Unsupported>
+
+  /** All links to a site, page by page as they are asked for, in constant memory. 1 credit a row. Source: backlinks/raw. */
+  readonly getBacklinksStream: (
+    options: BacklinksStreamOptions
+  ) => Stream.Stream<Backlink, WireError | InvalidTarget | Unsupported>
+
+  /**
+   * Link counts of any number of sites, one row for each input in its order, `isKnown: false` where SE Ranking has no data.
+   * 100 credits a distinct site that is known; a call carries 100. Source: backlinks/metrics.
+   */
+  readonly getBacklinksMetrics: (
+    domains: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<BacklinksMetrics>, WireError | InvalidTarget>
+
+  /** {@link Service.getBacklinksMetrics} call by call: what was paid is delivered before a later call fails. */
+  readonly getBacklinksMetricsStream: (
+    domains: ReadonlyArray<string>
+  ) => Stream.Stream<BacklinksMetrics, WireError | InvalidTarget>
+
+  /**
+   * The InLink Rank of a site, the cheapest measure of its strength here. 10 credits. Vendor contract only. Source:
+   * backlinks/authority/domain.
+   */
+  readonly getDomainInlinkRank: (
+    domain: string
+  ) => Effect.Effect<DomainInlinkRank, WireError | InvalidTarget | Unsupported>
+
+  /**
+   * Positions of a site, one row for each keyword in its order, `position: null` where it is not ranked. 100 credits a call or
+   * a keyword found (the vendor's pages disagree; the higher counts); a call carries 50. Source: domain/keywords.
+   */
+  readonly getKeywordRankings: (
+    options: KeywordRankingsOptions
+  ) => Effect.Effect<ReadonlyArray<KeywordRanking>, WireError | InvalidTarget | Unsupported>
+
+  /** Limits and dates of the account. Free. Source: account/subscription. */
+  readonly getUsage: Effect.Effect<Usage, WireError>
+
+  /** The usage of a key that works; `InvalidKey` or `NoSubscription` where it does not. Free. */
+  readonly verify: Effect.Effect<Usage, WireError>
+}
+
+/**
+ * @since 0.1.0
+ * @category Context
+ */
+export class SERanking extends Context.Tag("effect-seo-providers/SERanking")<SERanking, Service>() {}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Options {
+  readonly apiKey: Redacted.Redacted
+  /** Default `vendor`: what SE Ranking publishes. */
+  readonly contract?: ContractName | undefined
+  /** Default `https://api.seranking.com/v1`; platform contract: `https://api4.seranking.com`. */
+  readonly apiUrl?: string | undefined
+  /** Per attempt; default 30 seconds. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** How refusals that were not billed are sent again. */
+  readonly retry?: RetryOptions | undefined
+  /** Send a paid call that timed out again, although it may have been billed. Default false. */
+  readonly resendTimedOut?: boolean | undefined
+  /** Runs after every answered call with what it cost. */
+  readonly onCharge?: ((charge: Charge) => Effect.Effect<void>) | undefined
+  /** A last change to the client, as in Effect's own clients. It sees the key. */
+  readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
+}
+
+const contracts = { vendor, platform }
+const normalisers = { domain: Target.make, host: Target.host, url: Target.url }
+
+/**
+ * The service of one account. A key that no header can carry fails each call with `InvalidKey`.
+ *
+ * @since 0.1.0
+ * @category Constructors
+ */
+export const make = (options: Options): Effect.Effect<Service, never, HttpClient.HttpClient | Scope.Scope> =>
+  Effect.gen(function* () {
+    const contract = contracts[options.contract ?? "vendor"]
+    const call = yield* connect(contract, options)
+    const check = checks("se_ranking", contract.contract)
+
+    const getBacklinksSummary: Service["getBacklinksSummary"] = Effect.fnUntraced(function* (
+      domain,
+      { mode = "domain" } = {}
+    ) {
+      const target = yield* check.target(contract.summaries.name, domain, normalisers[mode])
+      const rows = yield* call(contract.summaries, { targets: [target], mode })
+      // Safe: the operation gives a row for each of its targets.
+      return rows[0]!
+    })
+
+    const getBacklinksSummariesStream: Service["getBacklinksSummariesStream"] = (domains, { mode = "domain" } = {}) =>
+      Stream.unwrap(
+        Effect.map(check.targets(contract.summaries.name, domains, normalisers[mode]), (targets) =>
+          batches(targets, contract.summaries.batchSize, (batch) => call(contract.summaries, { targets: batch, mode }))
+        )
+      )
+
+    const getBacklinksMetricsStream: Service["getBacklinksMetricsStream"] = (domains) =>
+      Stream.unwrap(
+        Effect.map(check.targets(contract.metrics.name, domains, Target.make), (targets) =>
+          batches(targets, contract.metrics.batchSize, (batch) => call(contract.metrics, batch))
+        )
+      )
+
+    const getBacklinks: Service["getBacklinks"] = Effect.fnUntraced(function* ({
+      doFollowOnly = false,
+      domain,
+      limit = 50,
+      offset = 0,
+      sortBy
+    }) {
+      const { backlinks, objectionToBacklinks } = contract
+      yield* check.whole(backlinks.name, "limit", limit, 1, 10_000)
+      yield* check.whole(backlinks.name, "offset", offset, 0, 1_000_000_000)
+      yield* check.objection(backlinks.name, objectionToBacklinks({ offset, sortBy }))
+      const target = yield* check.target(backlinks.name, domain, Target.make)
+      return yield* call(backlinks, { target, limit, offset, sortBy, doFollowOnly })
+    })
+
+    const getBacklinksStream: Service["getBacklinksStream"] = ({ domain, limit, pageSize = 1_000, sortBy }) =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const { objectionToBacklinks, page } = contract
+          yield* check.whole(page.name, "pageSize", pageSize, 1, 100_000)
+          if (limit !== undefined) yield* check.whole(page.name, "limit", limit, 1, 1_000_000_000)
+          yield* check.objection(page.name, objectionToBacklinks({ offset: 0, sortBy }))
+          const target = yield* check.target(page.name, domain, Target.make)
+          return Stream.paginateChunkEffect(
+            { cursor: null as string | null, left: limit ?? Infinity },
+            ({ cursor, left }) =>
+              Effect.map(
+                call(page, { target, sortBy, cursor, limit: Math.min(pageSize, left) }),
+                ({ backlinks, next }) => {
+                  const rest = left - backlinks.length
+                  return [
+                    Chunk.unsafeFromArray(backlinks),
+                    next === null || rest <= 0 ? Option.none() : Option.some({ cursor: next, left: rest })
+                  ]
+                }
+              )
+          )
+        })
+      )
+
+    const getDomainInlinkRank: Service["getDomainInlinkRank"] = Effect.fnUntraced(function* (domain) {
+      const operation = yield* check.operation("getDomainInlinkRank", contract.domainInlinkRank)
+      return yield* call(operation, yield* check.target(operation.name, domain, Target.make))
+    })
+
+    const getKeywordRankings: Service["getKeywordRankings"] = Effect.fnUntraced(function* ({
+      domain,
+      keywords,
+      location = "United States",
+      searchEngine = "google"
+    }) {
+      const { keywordRankings, objectionToKeywords } = contract
+      yield* check.keywords(keywordRankings.name, keywords)
+      yield* check.objection(keywordRankings.name, objectionToKeywords({ location, searchEngine }))
+      const target = yield* check.target(keywordRankings.name, domain, Target.make)
+      const rows = yield* collect(
+        batches(keywords.map(keywordKey), keywordRankings.batchSize, (batch) =>
+          call(keywordRankings, { target, keywords: batch, searchEngine, location })
+        )
+      )
+      return rows.map((row, i) => ({ ...row, keyword: keywords[i] ?? row.keyword }))
+    })
+
+    const getUsage = call(contract.usage, undefined)
+
+    return SERanking.of({
+      getBacklinksSummary,
+      getBacklinksSummaries: (domains, options) => collect(getBacklinksSummariesStream(domains, options)),
+      getBacklinksSummariesStream,
+      getBacklinks,
+      getBacklinksStream,
+      getBacklinksMetrics: (domains) => collect(getBacklinksMetricsStream(domains)),
+      getBacklinksMetricsStream,
+      getDomainInlinkRank,
+      getKeywordRankings,
+      getUsage,
+      verify: verified(getUsage, contract)
+    })
+  })
+
+/**
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layer = (options: Options): Layer.Layer<SERanking, never, HttpClient.HttpClient> =>
+  Layer.scoped(SERanking, make(options))
+
+/**
+ * {@link layer} from `Config`: `SERanking.layerConfig({ apiKey: Config.redacted("SE_RANKING_API_KEY") })`. Functions are
+ * given apart.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerConfig = (
+  config: Config.Config.Wrap<Omit<Options, "onCharge" | "transformClient">>,
+  functions?: Pick<Options, "onCharge" | "transformClient">
+): Layer.Layer<SERanking, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  Layer.scoped(
+    SERanking,
+    Effect.flatMap(Config.unwrap(config), (resolved) => make({ ...resolved, ...functions }))
+  )
+
+/**
+ * A service of the members given; any other fails loudly when it is used.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerTest = (service: Partial<Service>): Layer.Layer<SERanking> => Layer.mock(SERanking, service)

@@ -1,0 +1,6 @@
+export * as Ahrefs from "./Ahrefs.js"
+export * as Operation from "./Operation.js"
+export * as ProviderError from "./ProviderError.js"
+export * as SERanking from "./SERanking.js"
+export * as Target from "./Target.js"
+export * as Usage from "./Usage.js"

@@ -1,0 +1,9 @@
+/**
+ * @since 0.1.0
+ */
+export * as AhrefsSimulator from "./AhrefsSimulator.js"
+
+/**
+ * @since 0.1.0
+ */
+export * as SERankingSimulator from "./SERankingSimulator.js"
