@@ -1,0 +1,55 @@
+// Packs the package, installs the tarball into an empty project and uses it there: types, ESM, require, closed doors.
+import { execFileSync } from "node:child_process"
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const here = dirname(fileURLToPath(import.meta.url))
+const root = join(here, "../..")
+const project = mkdtempSync(join(tmpdir(), "effect-seo-providers-smoke-"))
+const run = (command, args, cwd = project) =>
+  execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
+const versionOf = (name) => JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8")).version
+const expect = (holds, what) => {
+  if (!holds) throw new Error(`smoke test: ${what}`)
+}
+
+try {
+  const [packed] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", project], root))
+  const names = packed.files.map(({ path }) => path)
+  expect(names.includes("dist/index.d.ts") && names.includes("LICENSE"), "the tarball lacks files")
+  expect(!names.some((name) => /^(test|bench|examples)\/|^(src|dist)\/cli\//.test(name)), "the tarball holds too much")
+
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }))
+  const peers = ["effect", "@effect/platform"].map((name) => `${name}@${versionOf(name)}`)
+  run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", join(project, packed.filename), ...peers])
+
+  copyFileSync(join(here, "consumer.ts"), join(project, "consumer.ts"))
+  const compiler = {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    target: "ES2022",
+    module: "NodeNext",
+    lib: ["ES2023", "DOM"]
+  }
+  writeFileSync(
+    join(project, "tsconfig.json"),
+    JSON.stringify({ compilerOptions: { ...compiler, skipLibCheck: true, types: [] }, files: ["consumer.ts"] })
+  )
+  run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "."])
+  const answer = JSON.parse(run(process.execPath, ["consumer.js"]))
+  expect(typeof answer.rating === "number" && typeof answer.traffic === "number", "the ESM program gave no rating")
+
+  const script = (code) => run(process.execPath, ["--input-type=commonjs", "-e", code])
+  const required = script(
+    `const all = require("effect-seo-providers"); console.log(Object.keys(all).join(), typeof require("effect-seo-providers/Target").make)`
+  )
+  expect(/\bAhrefs\b.*\bSERanking\b.* function/.test(required), `require() gave ${required}`)
+  for (const closed of ["internal/http", "ahrefs/vendor", "seranking/vendor", "cli/main", "testing/world"]) {
+    const code = `try { require("effect-seo-providers/${closed}"); console.log("open") } catch (error) { console.log(error.code) }`
+    expect(script(code).includes("ERR_PACKAGE_PATH_NOT_EXPORTED"), `${closed} is not closed`)
+  }
+} finally {
+  rmSync(project, { recursive: true, force: true })
+}
