@@ -8,7 +8,6 @@ import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,7 +15,7 @@ import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { BacklinkColumn, KeywordColumn, MetricColumn, Row } from "./ahrefs/columns.js"
-import type * as columns from "./ahrefs/columns.js"
+import * as columns from "./ahrefs/columns.js"
 import type { Filter, Order } from "./ahrefs/filter.js"
 import type {
   Backlink,
@@ -333,7 +332,11 @@ const maxRows = 100_000
 
 const contracts = { vendor, platform }
 
-const today = Effect.map(Clock.currentTimeMillis, (now) => DateTime.formatIsoDateUtc(DateTime.unsafeMake(now)))
+/** The day as Ahrefs counts it, in UTC. */
+const today = Effect.map(Clock.currentTimeMillis, (now) => new Date(now).toISOString().slice(0, 10))
+
+const isCountry = (country: string): boolean => /^[a-z]{2}$/i.test(country)
+const badCountry = "country must be an ISO code of two letters."
 
 const normaliserOf = (mode: Mode) => (mode === "exact" || mode === "prefix" ? Target.url : Target.host)
 
@@ -382,12 +385,16 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
         Effect.gen(function* () {
           const operation = yield* check.operation("getDomainMetrics", contract.metrics)
           yield* check.that(operation.name, asked.length > 0, "No column was asked for.")
+          yield* check.that(operation.name, country === undefined || isCountry(country), badCountry)
+          yield* check.columns(operation.name, asked, columns.metricColumns)
           const targets = yield* check.targets(operation.name, domains, normaliserOf(mode))
-          const columns = Array.from(new Set(asked))
+          const distinct = Array.from(new Set(asked))
           return batches(targets, operation.batchSize, (batch) =>
-            Effect.map(call(operation, { targets: batch, columns, mode, protocol, country }), (rows) =>
-              // Safe: the decoder was built from the same columns, and gives a row for each target.
-              batch.map((domain, i) => ({ domain, ...rows[i] }) as DomainMetrics<C>)
+            Effect.map(
+              call(operation, { targets: batch, columns: distinct, mode, protocol, country: country?.toLowerCase() }),
+              (rows) =>
+                // Safe: the decoder was built from the same columns, and gives a row for each target.
+                batch.map((domain, i) => ({ domain, ...rows[i] }) as DomainMetrics<C>)
             )
           )
         })
@@ -396,12 +403,13 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
     const getBacklinks = Effect.fnUntraced(function* <C extends BacklinkColumn = never>(
       domain: string,
       limit = 100,
-      { columns = [], ...choices }: BacklinksOptions<C> = {}
+      { columns: asked = [], ...choices }: BacklinksOptions<C> = {}
     ) {
       const { backlinks, objectionToBacklinks } = contract
+      yield* check.columns(backlinks.name, asked, columns.backlinkColumns)
       yield* check.whole(backlinks.name, "limit", limit, 1, maxRows)
       const target = yield* check.target(backlinks.name, domain, normaliserOf(choices.mode ?? "subdomains"))
-      const input: BacklinksInput = { ...choices, target, limit, columns: Array.from(new Set(columns)) }
+      const input: BacklinksInput = { ...choices, target, limit, columns: Array.from(new Set(asked)) }
       yield* check.objection(backlinks.name, objectionToBacklinks(input))
       // Safe: the decoder was built from the same columns.
       return (yield* call(backlinks, input)) as ReadonlyArray<BacklinkRow<C>>
@@ -414,13 +422,21 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
 
     const getKeywordRankings = Effect.fnUntraced(function* <C extends KeywordColumn = never>(
       domain: string,
-      { columns = [], country, keywords, limit = 100, mode = "subdomains" }: KeywordRankingsOptions<C>
+      { columns: asked = [], country, keywords, limit = 100, mode = "subdomains" }: KeywordRankingsOptions<C>
     ) {
       const operation = yield* check.operation("getKeywordRankings", contract.keywordRankings)
+      yield* check.columns(operation.name, asked, columns.keywordColumns)
       yield* check.whole(operation.name, "limit", limit, 1, maxRows)
-      yield* check.that(operation.name, /^[a-z]{2}$/i.test(country), "country must be an ISO code of two letters.")
+      yield* check.that(operation.name, isCountry(country), badCountry)
       const target = yield* check.target(operation.name, domain, normaliserOf(mode))
-      const input = { target, limit, mode, date: yield* today, country: country.toLowerCase(), columns }
+      const input = {
+        target,
+        limit,
+        mode,
+        date: yield* today,
+        country: country.toLowerCase(),
+        columns: Array.from(new Set(asked))
+      }
       if (keywords === undefined) {
         // Safe, here and below: the decoder was built from the same columns.
         return (yield* call(operation, { ...input, keywords: [] })) as ReadonlyArray<KeywordRow<C>>

@@ -299,7 +299,7 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
           if (limit !== undefined) yield* check.whole(page.name, "limit", limit, 1, 1_000_000_000)
           yield* check.objection(page.name, objectionToBacklinks({ offset: 0, sortBy }))
           const target = yield* check.target(page.name, domain, Target.make)
-          return Stream.paginateChunkEffect(
+          const pages = Stream.paginateChunkEffect(
             { cursor: null as string | null, left: limit ?? Infinity },
             ({ cursor, left }) =>
               Effect.map(
@@ -313,6 +313,8 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
                 }
               )
           )
+          // A server may send more than it was asked for.
+          return limit === undefined ? pages : Stream.take(pages, limit)
         })
       )
 

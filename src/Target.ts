@@ -29,14 +29,16 @@ const maxLength = 2048
 const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i
 // eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const control = /[\u0000-\u001f\u007f]/
+const isWeb = /^https?:/i
 const ipv4 = /^\d+\.\d+\.\d+\.\d+$/
 // The URL parser lets "a..com", "-a.com" and "a.com,b.com" pass as hosts.
-const hostname = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)+$/
-// Most inputs are a lower-case ASCII host, bare or in an http(s) URL, which the URL parser would hand back unchanged; leaving
-// it out makes them twice as fast (bench/target.ts), and a property test holds both ways equal.
+const hostname =
+  /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*\.[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+// Most inputs are an ASCII host, bare or in an http(s) URL, which the URL parser would only lower; leaving it out makes them
+// twice as fast (bench/target.ts), and a property test holds both ways equal.
 const plain =
   // eslint-disable-next-line no-control-regex -- control characters are what it keeps out
-  /^(?:https?:\/\/)?((?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)(?:[/?#][^\u0000-\u001f\u007f]*)?$/
+  /^(?:https?:\/\/)?((?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)(?::\d{1,4})?(?:[/?#][^\u0000-\u001f\u007f]*)?$/i
 // The host comes out of the URL parser, so tldts has nothing to extract; private suffixes keep a.github.io and b.github.io apart.
 const siteOptions = { extractHostname: false, allowPrivateDomains: true } as const
 const registrableOptions = { extractHostname: false } as const
@@ -55,47 +57,66 @@ const reasons: Record<InvalidTarget["reason"], string> = {
   bad_hostname: "is not a valid host name"
 }
 
+const unprintable = /[\p{C}\p{Zl}\p{Zp}]/gu
+
 const shown = (input: string): string => {
-  const masked = input.slice(0, maxLength).replace(/^\s*([a-z0-9+.-]*:?\/\/)?[^/?#]*@/i, "$1***@")
-  const plain = masked.replace(new RegExp(control, "g"), "\u{fffd}").trim()
+  // Whatever stands before the last @ may be a password: where it begins is what a malformed input leaves open.
+  const at = input.lastIndexOf("@")
+  const masked = at === -1 ? input : `***${input.slice(at)}`
+  const plain = masked.slice(0, maxLength).replace(unprintable, "\u{fffd}").trim()
   return plain.length > 100 ? `${plain.slice(0, 100)}...` : plain
 }
 
-const invalid = (input: string, reason: InvalidTarget["reason"]): InvalidTarget => {
+const invalid = (input: string, reason: InvalidTarget["reason"]): Either.Either<never, InvalidTarget> => {
   const safe = shown(input)
-  return new InvalidTarget({ input: safe, reason, message: `"${safe}" ${reasons[reason]}` })
+  return Either.left(new InvalidTarget({ input: safe, reason, message: `"${safe}" ${reasons[reason]}` }))
 }
 
-const withScheme = (text: string): string => {
-  if (/^https?:/i.test(text)) return text
-  return text.startsWith("//") ? `http:${text}` : `http://${text}`
+/** A list of prospects holds thousands of bad lines, and a stack trace is half of what an error costs. */
+const withoutStackTrace = <A>(run: () => A): A => {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return run()
+  } finally {
+    Error.stackTraceLimit = limit
+  }
 }
+
+const withScheme = (text: string): string =>
+  isWeb.test(text) ? text : text.startsWith("//") ? `http:${text}` : `http://${text}`
 
 const parseUrl = (text: string): URL | InvalidTarget["reason"] => {
   if (text === "") return "empty"
   if (text.length > maxLength) return "too_long"
   if (control.test(text)) return "control_character"
-  if (hasScheme.test(text) && !/^https?:/i.test(text)) return "scheme"
+  if (text.includes("://") && hasScheme.test(text) && !isWeb.test(text)) return "scheme"
   try {
     const url = new URL(withScheme(text))
-    return url.username === "" && url.password === "" ? url : "credentials"
+    return text.includes("@") && (url.username !== "" || url.password !== "") ? "credentials" : url
   } catch {
     return /(?:^|[./@])xn--/i.test(text) ? "punycode" : "not_a_url"
   }
 }
 
-const hostOf = (url: URL): string => (url.hostname.endsWith(".") ? url.hostname.slice(0, -1) : url.hostname)
+const hostOf = (url: URL): string => {
+  const host = url.hostname
+  return host.endsWith(".") ? host.slice(0, -1) : host
+}
 
 const checkHost = (host: string): InvalidTarget["reason"] | null => {
   if (host.startsWith("[") || ipv4.test(host)) return "ip_address"
   if (host === "" || host.length > 253) return "bad_hostname"
   if (!host.includes(".") || host.endsWith(".localhost")) return "single_label"
-  if (!hostname.test(host)) return "bad_hostname"
-  return host.includes("xn--") && domainToUnicode(host) === "" ? "punycode" : null
+  return hostname.test(host) ? null : "bad_hostname"
 }
 
+/** The URL parser writes punycode that decodes, but lets some pass that was there before and does not. */
+const decodes = (text: string, host: string): boolean =>
+  !host.includes("xn--") || !/xn--/i.test(text) || domainToUnicode(host) !== ""
+
 const plainHost = (text: string): string | undefined => {
-  const host = text.length <= maxLength ? plain.exec(text)?.[1] : undefined
+  const host = text.length <= maxLength ? plain.exec(text)?.[1]?.toLowerCase() : undefined
   return host === undefined || host.length > 253 || host.includes("xn--") || host.endsWith(".localhost")
     ? undefined
     : host
@@ -104,22 +125,29 @@ const plainHost = (text: string): string | undefined => {
 /** The registrable domain counting private suffixes; a private suffix itself (`github.io`) is a site of its own. */
 const siteOf = (host: string): string | null => getDomain(host, siteOptions) ?? getDomain(host, registrableOptions)
 
+const hostIn = (input: string, text: string): Either.Either<string, InvalidTarget> => {
+  const url = parseUrl(text)
+  if (typeof url === "string") return invalid(input, url)
+  const host = hostOf(url)
+  const wrong = decodes(text, host) ? checkHost(host) : "punycode"
+  return wrong === null ? Either.right(host) : invalid(input, wrong)
+}
+
+const ofHost = (input: string, host: string, form: (host: string, site: string) => string) => {
+  const site = siteOf(host)
+  // Safe: `form` picks between a checked host and its site; validating the brand again would cost a tenth.
+  return site === null ? invalid(input, "public_suffix") : Either.right(form(host, site) as Target)
+}
+
 const normalise = (
   input: string,
   form: (host: string, site: string) => string
 ): Either.Either<Target, InvalidTarget> => {
   const text = input.trim()
-  let host = plainHost(text)
-  if (host === undefined) {
-    const url = parseUrl(text)
-    if (typeof url === "string") return Either.left(invalid(input, url))
-    host = hostOf(url)
-    const wrong = checkHost(host)
-    if (wrong !== null) return Either.left(invalid(input, wrong))
-  }
-  const site = siteOf(host)
-  // Safe: `form` picks between a checked host and its site; validating the brand again would cost a tenth.
-  return site === null ? Either.left(invalid(input, "public_suffix")) : Either.right(form(host, site) as Target)
+  const host = plainHost(text)
+  return host === undefined
+    ? withoutStackTrace(() => Either.flatMap(hostIn(input, text), (host) => ofHost(input, host, form)))
+    : ofHost(input, host, form)
 }
 
 /**

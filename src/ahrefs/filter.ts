@@ -65,13 +65,17 @@ export const toWire = <Name extends string>(table: Readonly<Record<Name, Column>
   return "is" in filter ? { field, is: filter.is } : { field, list_is: filter.listIs }
 }
 
+const isSendable = (condition: Condition): boolean =>
+  typeof condition === "string" ||
+  (typeof condition[1] === "number" ? Number.isFinite(condition[1]) : condition[1] !== "")
+
 /**
- * Whether a filter names only columns of the table and holds no empty list or text, both of which Ahrefs refuses.
+ * Whether a filter names only columns of the table and holds no empty list, no empty text and no number that JSON lacks.
  */
 export const isValid = (table: Columns, filter: Filter<string>): boolean => {
   if ("field" in filter) {
     const condition = "is" in filter ? filter.is : "any" in filter.listIs ? filter.listIs.any : filter.listIs.all
-    return filter.field in table && (typeof condition === "string" || condition[1] !== "")
+    return Object.hasOwn(table, filter.field) && isSendable(condition)
   }
   return children(filter).length > 0 && children(filter).every((child) => isValid(table, child))
 }

@@ -7,6 +7,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { keywordKey } from "../internal/keyword.js"
 import type { Answer, Objection, Operation, Request } from "../Operation.js"
 import * as Target from "../Target.js"
 import {
@@ -224,9 +225,10 @@ const backlinks: Operation<BacklinksInput, Rows> = {
       history: input.history ?? "live",
       aggregation: input.aggregation ?? "similar_links",
       where: input.where === undefined ? undefined : JSON.stringify(toWire(linkColumns, input.where)),
-      order_by: (input.orderBy ?? strongestFirst)
-        .map(({ column, direction }) => `${linkColumns[column].wire}:${direction}`)
-        .join(),
+      order_by:
+        (input.orderBy ?? strongestFirst)
+          .map(({ column, direction }) => `${linkColumns[column].wire}:${direction}`)
+          .join() || undefined,
       limit: String(rowLimit(input.target, input.limit)),
       output: "json"
     }),
@@ -237,9 +239,14 @@ const backlinks: Operation<BacklinksInput, Rows> = {
 
 const invalid = (reason: string) => ({ _tag: "InvalidRequest", reason }) as const
 
-const objectionToBacklinks = ({ aggregation, columns, orderBy, where }: BacklinksInput): Objection => {
+const objectionToBacklinks = ({ aggregation, columns, history, orderBy, where }: BacklinksInput): Objection => {
+  if (history !== undefined && !/^(?:live|all_time|since:\d{4}-\d{2}-\d{2})$/.test(history)) {
+    return invalid("history is live, all_time or since:YYYY-MM-DD")
+  }
   if (where !== undefined && !isValid(linkColumns, where))
     return invalid("the filter names an unknown column or is empty")
+  if (orderBy?.some(({ column }) => !Object.hasOwn(linkColumns, column)))
+    return invalid("it is ordered by an unknown column")
   if (orderBy?.some(({ column }) => column === "linkGroupCount")) return invalid("linkGroupCount cannot be ordered by")
   return aggregation === "all" && columns.includes("linkGroupCount")
     ? invalid("linkGroupCount needs another aggregation than all")
@@ -267,9 +274,9 @@ const isKeyword = (keyword: string) => ({ field: "keyword", is: ["eq", keyword] 
 /** One row for each keyword asked, or every row that has a keyword: rows without one are keywords lost meanwhile. */
 const keywordsAsked = ({ columns, keywords }: KeywordsInput, rows: Rows): Rows => {
   if (keywords.length === 0) return rows.filter((row) => row["keyword"] !== null)
-  const found = new Map(rows.map((row) => [row["keyword"], row]))
+  const found = new Map(rows.map((row) => [keywordKey(String(row["keyword"])), row]))
   const absent = Object.fromEntries(["position", "url", ...columns].map((name) => [name, null]))
-  return keywords.map((keyword) => ({ ...(found.get(keyword) ?? absent), keyword }))
+  return keywords.map((keyword) => ({ ...(found.get(keywordKey(keyword)) ?? absent), keyword }))
 }
 
 const keywordRankings: Operation<KeywordsInput, Rows> = {

@@ -6,7 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 
@@ -35,27 +35,28 @@ export const make = (limit: Duration.DurationInput): Effect.Effect<Deadline, nev
       return Effect.void
     })
 
-    const begin = (call: Running): Effect.Effect<void> => {
-      calls.add(call)
-      if (isWatched) return Effect.void
-      isWatched = true
-      return Effect.asVoid(Effect.forkIn(watch, scope))
-    }
+    // As one step: an interruption between the two would leave every later call without a deadline.
+    const begin = Effect.uninterruptible(
+      Effect.suspend(() => {
+        if (isWatched) return Effect.void
+        isWatched = true
+        return Effect.asVoid(Effect.forkIn(Effect.interruptible(watch), scope))
+      })
+    )
 
     return <A, E, E2>(work: Effect.Effect<A, E>, onTimeout: () => E2): Effect.Effect<A, E | E2> =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Effect.flatMap(Effect.fork(work), (fiber) => {
-          const call: Running = { endsAt: now + millis, fiber, isLate: false }
-          return Effect.zipRight(
-            begin(call),
-            Effect.async<A, E | E2>((resume) => {
-              fiber.addObserver((exit) => {
-                calls.delete(call)
-                resume(call.isLate ? Effect.fail(onTimeout()) : exit)
-              })
-              return Fiber.interrupt(fiber)
+      Effect.clockWith((clock) =>
+        Effect.flatMap(Effect.fork(Effect.interruptible(work)), (fiber) => {
+          const call: Running = { endsAt: clock.unsafeCurrentTimeMillis() + millis, fiber, isLate: false }
+          // Nothing to clean up when the caller is interrupted: the fiber is its child and ends with it.
+          const answer = Effect.async<A, E | E2>((resume) => {
+            fiber.addObserver((exit) => {
+              calls.delete(call)
+              resume(call.isLate ? Effect.fail(onTimeout()) : exit)
             })
-          )
+          })
+          calls.add(call)
+          return isWatched ? answer : Effect.zipRight(begin, answer)
         })
       )
   })

@@ -4,13 +4,16 @@ import * as Schema from "effect/Schema"
 
 const parse = Schema.decodeUnknownOption(Schema.parseJson())
 
-const words = (json: unknown): ReadonlyArray<string> => {
+/** A body may be nested deeper than the stack is; texts sit near its top. */
+const maxDepth = 8
+
+const words = (json: unknown, depth = 0): ReadonlyArray<string> => {
   if (typeof json === "string") return json.trim() === "" ? [] : [json.trim()]
-  if (Array.isArray(json)) return json.flatMap(words).filter((word) => word !== "Error")
-  if (typeof json !== "object" || json === null) return []
+  if (typeof json !== "object" || json === null || depth === maxDepth) return []
+  if (Array.isArray(json)) return json.flatMap((item) => words(item, depth + 1)).filter((word) => word !== "Error")
   return ["error", "message", "description", "error_description"].flatMap((name) =>
     // Own properties only: a body may be anything.
-    Object.hasOwn(json, name) ? words(Reflect.get(json, name)) : []
+    Object.hasOwn(json, name) ? words(Reflect.get(json, name), depth + 1) : []
   )
 }
 

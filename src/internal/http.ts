@@ -1,8 +1,9 @@
 /** The one pipeline every call goes through: key in the header, text read once, branch on status, decode, charge, retry. */
 import * as HttpClient from "@effect/platform/HttpClient"
-import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -44,8 +45,15 @@ export type Call = <I, A>(operation: Operation<I, A>, input: I) => Effect.Effect
 
 // Codes of failures before a byte of the request left: fetch, undici and node:http alike.
 const neverSent = new Set<unknown>(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"])
-const codeOf = (u: unknown): unknown =>
-  Predicate.hasProperty(u, "code") ? u.code : Predicate.hasProperty(u, "cause") ? codeOf(u.cause) : undefined
+// A cause may be its own cause.
+const codeOf = (u: unknown, depth = 8): unknown => {
+  if (depth === 0 || !Predicate.isObject(u)) return undefined
+  return Predicate.hasProperty(u, "code")
+    ? u.code
+    : Predicate.hasProperty(u, "cause")
+      ? codeOf(u.cause, depth - 1)
+      : undefined
+}
 
 const names = { ahrefs: "Ahrefs", se_ranking: "SE Ranking" } as const
 const modules = { ahrefs: "Ahrefs", se_ranking: "SERanking" } as const
@@ -60,12 +68,17 @@ const advice: Record<Refusal["_tag"], string> = {
   ProviderUnavailable: "gave no usable answer. Try again later"
 }
 
-/** Paths and kinds only: the decoder's own text quotes the body. */
+/** Paths and kinds only: the decoder's own text quotes the body. It throws on a body nested deeper than the stack is. */
 const where = (error: ParseResult.ParseError): string =>
-  ParseResult.ArrayFormatter.formatErrorSync(error)
-    .map(({ _tag, path }) => `${_tag} at ${path.length === 0 ? "the top" : path.join(".")}`)
-    .join("; ")
-    .slice(0, 300)
+  Either.getOrElse(
+    Either.try(() =>
+      ParseResult.ArrayFormatter.formatErrorSync(error)
+        .map(({ _tag, path }) => `${_tag} at ${path.length === 0 ? "the top" : path.join(".")}`)
+        .join("; ")
+        .slice(0, 300)
+    ),
+    () => "Type at the top"
+  )
 
 interface Attempt {
   readonly apiKey: string
@@ -75,24 +88,33 @@ interface Attempt {
   readonly isPriced: boolean
 }
 
+/** A provider or a gateway may echo what it was sent. */
+const scrub = ({ apiKey }: Attempt, text: string): string =>
+  text.replaceAll(apiKey, "<key>").replaceAll(encodeURIComponent(apiKey), "<key>")
+
+const requestIdOf = (attempt: Attempt, { headers }: HttpClientResponse.HttpClientResponse): Option.Option<string> =>
+  Option.map(Option.fromNullable(headers["x-request-id"]), (id) => scrub(attempt, id))
+
 const refusal = (
-  { apiKey, operation, wire: { classify, provider } }: Attempt,
-  { headers, status }: HttpClientResponse.HttpClientResponse,
+  attempt: Attempt,
+  response: HttpClientResponse.HttpClientResponse,
   body: string,
   now: number
 ): WireError => {
+  const { operation, wire } = attempt
+  const { classify, provider } = wire
+  const { status } = response
   const { isJson, text } = errorText(body)
   const refused = classify(status, text, isJson)
-  // A provider or a gateway may echo what it was sent.
-  const said = text.replaceAll(apiKey, "<key>").slice(0, 300)
+  const said = scrub(attempt, text).slice(0, 300)
   const seen = {
     provider,
     operation,
     status: Option.some(status),
-    requestId: Option.fromNullable(headers["x-request-id"]),
+    requestId: requestIdOf(attempt, response),
     message: `${names[provider]} ${advice[refused._tag]} (${status}${said === "" ? "" : `: ${said}`}).`
   }
-  const retryAfter = parseRetryAfter(headers["retry-after"], now)
+  const retryAfter = parseRetryAfter(response.headers["retry-after"], now)
   switch (refused._tag) {
     case "InvalidKey":
       return new InvalidKey(seen)
@@ -113,14 +135,15 @@ const refusal = (
   }
 }
 
-const unavailable = ({ isPriced, operation, wire }: Attempt, what: string, wasSent: boolean) => {
+const unavailable = ({ isPriced, operation, wire }: Attempt, what: string, wasSent: boolean, resend = false) => {
   const mayBeBilled = wasSent && isPriced
+  const advice = mayBeBilled ? "The call may have been billed, so it is not sent again by itself" : "Try again later"
   return new ProviderUnavailable({
     provider: wire.provider,
     operation,
-    message: `${names[wire.provider]} ${what}. ${mayBeBilled ? "The call may have been billed, so it is not sent again by itself" : "Try again later"}.`,
+    message: `${names[wire.provider]} ${what}. ${advice}.`,
     mayBeBilled,
-    isRetryable: !mayBeBilled
+    isRetryable: resend || !mayBeBilled
   })
 }
 
@@ -136,33 +159,37 @@ const unanswered = (attempt: Attempt, error: HttpClientError.HttpClientError): W
   return unavailable(attempt, wasSent ? "broke off the connection" : "cannot be reached", wasSent)
 }
 
-const malformed = (attempt: Attempt, { headers, status }: HttpClientResponse.HttpClientResponse, what: string) =>
+/** A `transformClient` may turn the transport's errors into defects; they hold the request, and with it the key. */
+const transportError = (defect: unknown): Option.Option<Effect.Effect<never, HttpClientError.HttpClientError>> =>
+  HttpClientError.isHttpClientError(defect) ? Option.some(Effect.fail(defect)) : Option.none()
+
+const malformed = (attempt: Attempt, response: HttpClientResponse.HttpClientResponse, what: string) =>
   new MalformedResponse({
     provider: attempt.wire.provider,
     operation: attempt.operation,
-    status: Option.some(status),
-    requestId: Option.fromNullable(headers["x-request-id"]),
+    status: Option.some(response.status),
+    requestId: requestIdOf(attempt, response),
     message: `${names[attempt.wire.provider]} answered in an unknown form: ${what}. Report it with the request id, the call was billed.`
   })
 
-const parseJson = (text: string): Either.Either<unknown, void> =>
-  Either.try({ try: () => JSON.parse(text), catch: () => undefined })
+const parseJson = (text: string): Either.Either<unknown, string> =>
+  Either.try({ try: () => JSON.parse(text), catch: () => "not JSON" })
 
-const chargeOf = <I, A>(
+/** What an answer cost: the provider's word, else `computed`. */
+const chargeOf = (
   wire: Wire,
-  operation: Operation<I, A>,
-  input: I,
-  headers: Readonly<Record<string, string | undefined>>,
-  rows: number
+  operation: string,
+  { headers }: HttpClientResponse.HttpClientResponse,
+  computed: number | null
 ): Charge => {
   const sent = wire.chargeHeader === null ? undefined : headers[wire.chargeHeader]
   const isStated = sent !== undefined && /^\d+$/.test(sent)
   return {
     provider: wire.provider,
     contract: wire.contract,
-    operation: operation.name,
+    operation,
     unit: wire.unit,
-    amount: isStated ? Number(sent) : operation.charge(input, rows),
+    amount: isStated ? Number(sent) : computed,
     source: isStated ? "header" : "computed"
   }
 }
@@ -189,11 +216,19 @@ export const connect = (
       options.transformClient ?? identity
     )
     const policy = retryPolicy(options.retry)
-    const onCharge = options.onCharge ?? (() => Effect.void)
-    const settle = (charge: Charge) =>
-      charge.amount === null
-        ? onCharge(charge)
-        : Effect.zipRight(countUnits(charge.provider, charge.operation, charge.unit, charge.amount), onCharge(charge))
+    const { onCharge } = options
+    const settle = (charge: Charge): Effect.Effect<void> => {
+      const { amount, operation, provider, unit } = charge
+      const told =
+        onCharge === undefined
+          ? Effect.void
+          : Effect.catchAllCause(onCharge(charge), (cause) =>
+              Cause.isInterruptedOnly(cause)
+                ? Effect.failCause(cause)
+                : Effect.logError("onCharge died; the answer it was told of is kept", cause)
+            )
+      return amount === null ? told : Effect.zipRight(countUnits(provider, operation, unit, amount), told)
+    }
 
     return <I, A>(operation: Operation<I, A>, input: I): Effect.Effect<A, WireError> => {
       const price = operation.price(input)
@@ -209,36 +244,49 @@ export const connect = (
       const bare = HttpClientRequest.make(method)(`${base}${path}`, { headers, ...(query && { urlParams: query }) })
       const request = body === undefined ? bare : HttpClientRequest.bodyUnsafeJson(bare, body)
 
-      const read = (response: HttpClientResponse.HttpClientResponse) =>
+      const refuse = (response: HttpClientResponse.HttpClientResponse) =>
+        // The status says enough where the body is lost.
         Effect.flatMap(
+          Effect.zip(
+            Effect.orElseSucceed(response.text, () => ""),
+            Clock.currentTimeMillis
+          ),
+          ([body, now]) => Effect.fail(refusal(attempt, response, body, now))
+        )
+
+      const accept = (response: HttpClientResponse.HttpClientResponse) =>
+        Effect.map(
           Effect.mapError(response.text, (error) => unanswered(attempt, error)),
-          (text): Effect.Effect<A, WireError> => {
-            if (response.status < 200 || response.status >= 300) {
-              return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-                Effect.fail(refusal(attempt, response, text, now))
-              )
-            }
-            const json = parseJson(text)
-            const answer = Either.isRight(json) ? operation.decode(input, json.right) : undefined
-            if (answer !== undefined && Either.isRight(answer)) {
-              const charge = chargeOf(wire, operation, input, response.headers, answer.right.rows)
-              return Effect.as(settle(charge), answer.right.value)
-            }
-            const charge = chargeOf(wire, operation, input, response.headers, 0)
-            return Effect.zipRight(
-              settle(charge),
-              Effect.fail(malformed(attempt, response, answer === undefined ? "not JSON" : where(answer.left)))
+          (body) => {
+            const answer = Either.flatMap(parseJson(body), (json) =>
+              Either.mapLeft(operation.decode(input, json), where)
             )
+            return Either.match(answer, {
+              onRight: ({ rows, value }) => ({
+                charge: chargeOf(wire, operation.name, response, operation.charge(input, rows)),
+                result: Either.right(value)
+              }),
+              // How many rows were billed is not known: the most it can have been.
+              onLeft: (what) => ({
+                charge: chargeOf(wire, operation.name, response, price.upper),
+                result: Either.left(malformed(attempt, response, what))
+              })
+            })
           }
         )
 
-      const once = limited(
-        Effect.flatMap(
-          Effect.mapError(client.execute(request), (error) => unanswered(attempt, error)),
-          read
+      const answered = limited(
+        client.execute(request).pipe(
+          Effect.catchSomeDefect(transportError),
+          Effect.mapError((error) => unanswered(attempt, error)),
+          Effect.flatMap((response) =>
+            response.status >= 200 && response.status < 300 ? accept(response) : refuse(response)
+          )
         ),
-        () => unavailable(attempt, "did not answer in time", options.resendTimedOut !== true)
-      ).pipe(
+        () => unavailable(attempt, "did not answer in time", true, options.resendTimedOut)
+      )
+      // What was bought is settled outside the deadline: a slow `onCharge` cannot lose a paid answer.
+      const once = Effect.flatMap(answered, ({ charge, result }) => Effect.zipRight(settle(charge), result)).pipe(
         Effect.tapBoth({
           onFailure: (error) => countRequest(wire.provider, operation.name, error._tag),
           onSuccess: () => countRequest(wire.provider, operation.name, "ok")
@@ -250,7 +298,10 @@ export const connect = (
         return Effect.suspend(() => {
           if (!replay) return once
           replay = false
-          return Effect.fail(failure)
+          return Effect.zipRight(
+            Effect.logDebug(`${failure._tag}: ${failure.message} It is sent again.`),
+            Effect.fail(failure)
+          )
         }).pipe(Effect.retry(policy))
       }
       return once.pipe(

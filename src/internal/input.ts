@@ -56,6 +56,11 @@ export interface Checks {
     max: number
   ) => Effect.Effect<void, InvalidRequest>
   readonly that: (operation: string, holds: boolean, otherwise: string) => Effect.Effect<void, InvalidRequest>
+  readonly columns: (
+    operation: string,
+    columns: ReadonlyArray<string>,
+    table: Readonly<Record<string, unknown>>
+  ) => Effect.Effect<void, InvalidRequest>
   readonly keywords: (operation: string, keywords: ReadonlyArray<string>) => Effect.Effect<void, InvalidRequest>
   readonly objection: (operation: string, objection: Objection) => Effect.Effect<void, InvalidRequest | Unsupported>
   /** The operation, where the contract has it. */
@@ -93,6 +98,10 @@ export const checks = (provider: Provider, contract: string): Checks => {
         ? Effect.void
         : invalid(operation, `${name} must be a whole number from ${min} to ${max}, not ${value}.`),
     that: (operation, holds, otherwise) => (holds ? Effect.void : invalid(operation, otherwise)),
+    columns: (operation, columns, table) => {
+      const unknown = columns.find((name) => !Object.hasOwn(table, name))
+      return unknown === undefined ? Effect.void : invalid(operation, `There is no column "${unknown.slice(0, 60)}".`)
+    },
     keywords: (operation, keywords) =>
       keywords.length > 0 && keywords.every((keyword) => keyword.trim() !== "" && keyword.length <= maxKeyword)
         ? Effect.void

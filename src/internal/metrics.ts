@@ -1,20 +1,27 @@
 /** Counters of calls and units. Tags name provider, operation and outcome, never a tenant, a target or a key. */
 import type * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
+import * as MetricKey from "effect/MetricKey"
+import * as MetricLabel from "effect/MetricLabel"
 import type { Provider, Unit } from "../Operation.js"
 
-/** Tagging a metric costs more than counting with it, and there are few combinations of tags. */
+type Counter = Metric.Metric.Counter<number>
+
+/**
+ * A counter for each combination of tags, made once: `Metric.tagged` looks its counter up anew on every update, which costs
+ * more than the update.
+ */
 const counter = (name: string, description: string) => {
-  const metric = Metric.counter(name, { description, incremental: true })
-  const known = new Map<string, Metric.Metric.Counter<number>>()
-  return (tags: Readonly<Record<string, string>>): Metric.Metric.Counter<number> => {
-    const key = Object.values(tags).join()
-    let found = known.get(key)
-    if (found === undefined) {
-      found = Object.entries(tags).reduce((tagged, [tag, value]) => Metric.tagged(tagged, tag, value), metric)
-      known.set(key, found)
-    }
-    return found
+  const key = MetricKey.counter(name, { description, incremental: true })
+  const known = new Map<string, Counter>()
+  return (tags: Readonly<Record<string, string>>): Counter => {
+    const id = Object.values(tags).join()
+    const found = known.get(id)
+    if (found !== undefined) return found
+    const labels = Object.entries(tags).map(([tag, value]) => MetricLabel.make(tag, value))
+    const made = Metric.fromMetricKey(MetricKey.taggedWithLabels(key, labels))
+    known.set(id, made)
+    return made
   }
 }
 

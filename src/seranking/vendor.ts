@@ -8,6 +8,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { Operation, Request } from "../Operation.js"
 import * as Target from "../Target.js"
@@ -34,6 +35,14 @@ import { credits, exact, upTo } from "./pricing.js"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) =>
   Schema.optionalWith(Schema.NullOr(schema), { default: () => null })
+// For the rows of long lists, where a union and a default for each field would double the time of decoding: one look at
+// the value, and the default where the row is read.
+const maybe = <A>(is: (u: unknown) => u is A) =>
+  Schema.optionalWith(
+    Schema.declare((u): u is A | null => u === null || is(u)),
+    { exact: true }
+  )
+const isFinite = (u: unknown): u is number => Number.isFinite(u)
 const count = optional(Schema.Finite)
 const text = optional(Schema.String)
 
@@ -46,8 +55,9 @@ const targetsRequest = (path: string, targets: ReadonlyArray<Target.Target>, mod
 
 /** Rows come fewer, in another order and with another spelling of the target than asked. */
 const byTarget = <R extends { readonly target: string }>(rows: ReadonlyArray<R>) => {
+  const verbatim = new Map(rows.map((row) => [row.target, row])) // pages may differ in nothing but their scheme
   const found = new Map(rows.map((row) => [Target.key(row.target), row]))
-  return (target: Target.Target): R | undefined => found.get(Target.key(target))
+  return (target: Target.Target): R | undefined => verbatim.get(target) ?? found.get(Target.key(target))
 }
 
 const counts = {
@@ -181,33 +191,33 @@ const Link = Schema.Struct({
   url_from: Schema.String,
   url_to: Schema.String,
   nofollow: Schema.Boolean,
-  title: text,
-  anchor: text,
-  alt: text,
-  image: optional(Schema.Boolean),
-  image_source: text,
-  inlink_rank: count,
-  domain_inlink_rank: count,
-  first_seen: text,
-  last_visited: text
+  title: maybe(Predicate.isString),
+  anchor: maybe(Predicate.isString),
+  alt: maybe(Predicate.isString),
+  image: maybe(Predicate.isBoolean),
+  image_source: maybe(Predicate.isString),
+  inlink_rank: maybe(isFinite),
+  domain_inlink_rank: maybe(isFinite),
+  first_seen: maybe(Predicate.isString),
+  last_visited: maybe(Predicate.isString)
 })
 
 const linkOf = (row: typeof Link.Type): Backlink => ({
   sourceUrl: row.url_from,
   targetUrl: row.url_to,
-  anchorText: row.anchor,
+  anchorText: row.anchor ?? null,
   isNoFollow: row.nofollow,
-  firstSeen: row.first_seen,
+  firstSeen: row.first_seen ?? null,
   lastSeen: null,
-  lastVisited: row.last_visited,
+  lastVisited: row.last_visited ?? null,
   trustFlow: null,
   citationFlow: null,
-  inlinkRank: row.inlink_rank,
-  domainInlinkRank: row.domain_inlink_rank,
-  title: row.title,
-  alt: row.alt,
-  isImage: row.image,
-  imageSource: row.image_source
+  inlinkRank: row.inlink_rank ?? null,
+  domainInlinkRank: row.domain_inlink_rank ?? null,
+  title: row.title ?? null,
+  alt: row.alt ?? null,
+  isImage: row.image ?? null,
+  imageSource: row.image_source ?? null
 })
 
 const orders: Readonly<Record<SortBy, string | undefined>> = {

@@ -1,0 +1,97 @@
+/**
+ * Compiles src and bench as a user gets them (tsx would name every function at run time), runs each section in a process of
+ * its own, prints the table and writes it to RESULTS.md.
+ *
+ *     npm run bench [-- SECTION...]
+ */
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import os from "node:os"
+import { BenchError, Row } from "./measure.js"
+import { node } from "./process.js"
+import { sections } from "./sections.js"
+
+const decodeRows = Schema.decodeUnknown(Schema.parseJson(Schema.Array(Row)))
+const decodeManifest = Schema.decodeUnknown(Schema.parseJson(Schema.Struct({ version: Schema.String })))
+
+const compilerOptions = ["-p", "tsconfig.json", "--noEmit", "false", "--noCheck", "--rootDir", "."]
+
+/** Types are the business of `npm run check`. */
+const compileTo = (folder: string) =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    yield* node("node_modules/typescript/bin/tsc", ...compilerOptions, "--outDir", folder)
+    yield* files.copyFile("package.json", `${folder}/package.json`)
+    yield* files.symlink(`${process.cwd()}/node_modules`, `${folder}/node_modules`)
+  })
+
+const titles = ["section", "what", "median", "min - max", "result", "target", "met"]
+const numeric = new Set([2, 3, 4, 5])
+
+const table = (rows: ReadonlyArray<Row>): string => {
+  const met = ({ isMet }: Row) => (isMet === null ? "" : isMet ? "yes" : "NO")
+  const lines = rows.map((row) => [row.section, row.what, row.median, row.spread, row.result, row.target, met(row)])
+  const widths = titles.map((title, i) =>
+    Math.max(...[titles, ...lines].map((line) => line[i]?.length ?? 0), title.length)
+  )
+  const format = (line: ReadonlyArray<string>) =>
+    `| ${line.map((cell, i) => (numeric.has(i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join(" | ")} |`
+  const rule = `| ${widths.map((width, i) => (numeric.has(i) ? `${"-".repeat(width - 1)}:` : "-".repeat(width))).join(" | ")} |`
+  return [format(titles), rule, ...lines.map(format)].join("\n")
+}
+
+const report = (rows: ReadonlyArray<Row>) =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const versions = yield* Effect.forEach(["effect", "@effect/platform", "tldts"], (name) =>
+      Effect.map(
+        Effect.flatMap(files.readFileString(`node_modules/${name}/package.json`), decodeManifest),
+        ({ version }) => `${name} ${version}`
+      )
+    )
+    const cpus = os.cpus()
+    const date = new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 10)
+    const machine = `${cpus[0]?.model.trim()}, ${cpus.length} cores, ${(os.totalmem() / 1e9).toFixed(0)} GB, ${os.type()}`
+    return `# Benchmarks
+
+Made by \`npm run bench\` on ${date}.
+
+- Machine: ${machine}
+- Node ${process.versions.node}, ${versions.join(", ")}
+- Load average when it ended: ${os.loadavg()[1]?.toFixed(1)}
+
+${table(rows)}
+
+The contenders of a section take turns in one process, warmed up; ratios and differences are medians over the rounds of what
+was measured in the same round. Trust the ratios, not the absolutes.
+`
+  })
+
+const main = Effect.gen(function* () {
+  const files = yield* FileSystem.FileSystem
+  const asked = process.argv.slice(2)
+  const unknown = asked.find((name) => !Object.hasOwn(sections, name))
+  if (unknown !== undefined) {
+    const known = Object.keys(sections).join(", ")
+    return yield* new BenchError({ message: `There is no section "${unknown}". There are: ${known}.` })
+  }
+  const folder = yield* files.makeTempDirectoryScoped({ prefix: "effect-seo-providers-bench-" })
+  yield* compileTo(folder)
+  const rows = yield* Effect.forEach(asked.length === 0 ? Object.keys(sections) : asked, (name) =>
+    Console.log(`${name} ...`).pipe(
+      Effect.zipRight(node(`${folder}/bench/sectionChild.js`, name)),
+      Effect.flatMap(decodeRows)
+    )
+  ).pipe(Effect.map((rows) => rows.flat()))
+  yield* Console.log(`\n${table(rows)}`)
+  if (asked.length > 0) return
+  yield* files.writeFileString("bench/RESULTS.md", yield* report(rows))
+  yield* Console.log("\nWritten to bench/RESULTS.md.")
+})
+
+NodeRuntime.runMain(Effect.provide(Effect.scoped(main), NodeContext.layer))

@@ -1,0 +1,8 @@
+import { decode } from "./decode.js"
+import type { Section } from "./measure.js"
+import { overhead } from "./overhead.js"
+import { score } from "./score.js"
+import { stream } from "./stream.js"
+import { target } from "./target.js"
+
+export const sections: Readonly<Record<string, Section>> = { target, overhead, decode, stream, score }
