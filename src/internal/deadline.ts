@@ -1,7 +1,7 @@
 /**
- * A time limit on calls that costs less than the call: `Effect.timeout` starts two fibers and a timer for each (41 us of a
- * 68 us call, bench/overhead). All calls of a service have the same limit, so the one that began first ends first, and one
- * timer watches them all.
+ * A time limit on calls that costs less than the call: `Effect.timeout` starts two fibers and a timer for each, which takes
+ * about as long as all the rest of it. All calls of a service have the same limit, so the one that began first ends first,
+ * and one timer watches them all.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
