@@ -23,7 +23,7 @@ const billed = <A, E>(
       apiKey: Redacted.make("key"),
       onCharge: ({ amount }) =>
         Effect.sync(() => {
-          charged += amount ?? 0
+          charged += amount ?? Number.NaN // an unknown price agrees with nothing
         })
     }).pipe(Effect.provideService(HttpClient.HttpClient, simulator.httpClient))
     const rows = yield* use(service)

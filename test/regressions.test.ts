@@ -1,5 +1,7 @@
 /** One test for each fault that was found by reading. */
+import { SystemError } from "@effect/platform/Error"
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as Terminal from "@effect/platform/Terminal"
 import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -12,8 +14,9 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { inspect } from "node:util"
 import * as Ahrefs from "../src/Ahrefs.js"
+import { printer } from "../src/cli/output.js"
 import * as Target from "../src/Target.js"
-import { always, broken, json, makeAhrefs, makeSERanking, stub, text } from "./support/stub.js"
+import { always, broken, json, makeAhrefs, makeSERanking, never, stub, text } from "./support/stub.js"
 
 const stats = { metrics: { live_refdomains: 42 } }
 const link = { url_from: "https://a.com/", url_to: "https://b.com/", nofollow: false }
@@ -110,6 +113,50 @@ describe("what is refused", () => {
       assert.isTrue(Exit.isFailure(exit))
       assert.notInclude(inspect(exit, { depth: 10 }) + JSON.stringify(exit), "CANARY")
       assert.strictEqual((yield* Effect.flip(ahrefs.getReferringDomains("a.com")))._tag, "ProviderUnavailable")
+    })
+  )
+
+  it.scoped("a call that is sent again after a time-out does not say that it is not", () =>
+    Effect.gen(function* () {
+      const ahrefs = yield* Ahrefs.make({
+        apiKey: Redacted.make("key"),
+        resendTimedOut: true,
+        retry: { times: 0 }
+      }).pipe(Effect.provideService(HttpClient.HttpClient, stub(() => never).client))
+      const fiber = yield* Effect.fork(Effect.flip(ahrefs.getReferringDomains("a.com")))
+      yield* TestClock.adjust("30 seconds")
+      const { message } = yield* Fiber.join(fiber)
+      assert.include(message, "may have been billed")
+      assert.notInclude(message, "not sent again")
+    })
+  )
+
+  it.effect("output that cannot be written is told, also where the rows go to a file too", () =>
+    Effect.gen(function* () {
+      const failing = (code: string) =>
+        Terminal.Terminal.of({
+          columns: Effect.succeed(80),
+          rows: Effect.succeed(24),
+          isTTY: Effect.succeed(false),
+          readInput: Effect.never,
+          readLine: Effect.never,
+          display: () =>
+            Effect.fail(
+              new SystemError({
+                reason: "Unknown",
+                module: "Terminal",
+                method: "display",
+                pathOrDescriptor: "stdout",
+                cause: { code }
+              })
+            )
+        })
+      const print = (code: string) =>
+        Effect.flatMap(printer({ goOnUnread: true }), (write) => write("rows")).pipe(
+          Effect.provideService(Terminal.Terminal, failing(code))
+        )
+      yield* print("EPIPE")
+      assert.strictEqual((yield* Effect.flip(print("ENOSPC")))._tag, "BadUsage")
     })
   )
 })

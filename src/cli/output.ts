@@ -20,6 +20,6 @@ export const printer = Effect.fnUntraced(function* ({ goOnUnread }: { readonly g
           Effect.mapError(({ cause }) =>
             isClosed(cause) ? new ClosedPipe() : new BadUsage({ message: "standard output cannot be written" })
           ),
-          (written) => (goOnUnread ? Effect.ignore(written) : written)
+          (written) => (goOnUnread ? Effect.catchTag(written, "ClosedPipe", () => Effect.void) : written)
         )
 })

@@ -77,7 +77,7 @@ const where = (error: ParseResult.ParseError): string =>
         .join("; ")
         .slice(0, 300)
     ),
-    () => "Type at the top"
+    () => "nested too deeply to say where"
   )
 
 interface Attempt {
@@ -137,7 +137,9 @@ const refusal = (
 
 const unavailable = ({ isPriced, operation, wire }: Attempt, what: string, wasSent: boolean, resend = false) => {
   const mayBeBilled = wasSent && isPriced
-  const advice = mayBeBilled ? "The call may have been billed, so it is not sent again by itself" : "Try again later"
+  const advice = !mayBeBilled
+    ? "Try again later"
+    : `The call may have been billed${resend ? "" : ", so it is not sent again by itself"}`
   return new ProviderUnavailable({
     provider: wire.provider,
     operation,
