@@ -22,7 +22,12 @@ interface Contest<I> {
   readonly what: string
   readonly client: HttpClient.HttpClient
   readonly wire: { readonly apiUrl: string; readonly authorization: (apiKey: string) => string }
-  readonly operation: Operation<I, ReadonlyArray<Readonly<Record<string, unknown>>>>
+  readonly operation: Pick<Operation<I, never>, "request" | "name"> & {
+    readonly decode: (
+      input: I,
+      json: unknown
+    ) => Either.Either<{ readonly value: ReadonlyArray<Readonly<Record<string, any>>> }, unknown>
+  }
   readonly input: I
   readonly bare: (json: unknown) => { readonly backlinks: ReadonlyArray<Readonly<Record<string, unknown>>> }
   /** Our name of each wire field. */

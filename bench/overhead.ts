@@ -5,18 +5,19 @@ import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Ahrefs from "../src/Ahrefs.js"
+import * as SharedState from "../src/SharedState.js"
 import { agree, BenchError, medianOf, pairwise, race, type Row, type Section, timesOf } from "./measure.js"
 
 /** Few enough for a round to fit between two disturbances. */
 const calls = 500
-const body = JSON.stringify({ domain_rating: { domain_rating: 91, ahrefs_rank: 640 } })
+const body = JSON.stringify({ metrics: { live_refdomains: 640 } })
 const headers = { "content-type": "application/json", "x-api-units-cost-total-actual": "50" }
 
 const stub = HttpClient.make((request) =>
   Effect.sync(() => HttpClientResponse.fromWeb(request, new Response(body, { status: 200, headers })))
 )
 
-const request = HttpClientRequest.get("https://api.ahrefs.com/v3/site-explorer/domain-rating", {
+const request = HttpClientRequest.get("https://api.ahrefs.com/v3/site-explorer/backlinks-stats", {
   urlParams: { target: "example.com", date: "2026-10-01", output: "json" },
   headers: { authorization: "Bearer key", accept: "application/json", "user-agent": "bench" }
 })
@@ -39,14 +40,15 @@ const micros = (millis: ReadonlyArray<number>) => {
 }
 
 export const overhead: Section = Effect.gen(function* () {
-  const service = yield* Ahrefs.make({ apiKey: Redacted.make("key") })
-  const ours = service.getDomainRating("example.com")
+  const service = yield* Ahrefs.make({ apiKey: Redacted.make("key"), batchWait: 0 }).pipe(
+    Effect.provide(SharedState.layerNoop)
+  )
+  const ours = service.getReferringDomains("example.com")
   const sent = yield* bare
-  const { ahrefsRank, domainRating } = yield* ours
+  const liveRefdomains = yield* ours
   yield* agree(
-    JSON.stringify(sent) ===
-      JSON.stringify({ domain_rating: { domain_rating: domainRating, ahrefs_rank: ahrefsRank } }),
-    "another rating."
+    JSON.stringify(sent) === JSON.stringify({ metrics: { live_refdomains: liveRefdomains } }),
+    "another figure."
   )
 
   const untraced = Effect.withTracerEnabled(false)

@@ -5,6 +5,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Ahrefs from "../src/Ahrefs.js"
+import * as SharedState from "../src/SharedState.js"
 import * as AhrefsSimulator from "../src/testing/AhrefsSimulator.js"
 import { agree, BenchError, type Row, type Section } from "./measure.js"
 
@@ -20,12 +21,13 @@ const billed = <A, E>(
     let charged = 0
     const service = yield* Ahrefs.make({
       ...options,
+      batchWait: 0,
       apiKey: Redacted.make("key"),
       onCharge: ({ amount }) =>
         Effect.sync(() => {
           charged += amount ?? Number.NaN // an unknown price agrees with nothing
         })
-    }).pipe(Effect.provideService(HttpClient.HttpClient, simulator.httpClient))
+    }).pipe(Effect.provideService(HttpClient.HttpClient, simulator.httpClient), Effect.provide(SharedState.layerNoop))
     const rows = yield* use(service)
     const units = yield* simulator.unitsBilled
     yield* agree(units === charged, `${units} units billed, ${charged} charged.`)

@@ -11,6 +11,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as SERanking from "../src/SERanking.js"
+import * as SharedState from "../src/SharedState.js"
 import * as SERankingSimulator from "../src/testing/SERankingSimulator.js"
 
 const pageSize = 10_000
@@ -41,7 +42,7 @@ const bareCount = (client: HttpClient.HttpClient) =>
 
 const ourCount = (client: HttpClient.HttpClient) =>
   Effect.gen(function* () {
-    const service = yield* SERanking.make({ apiKey: Redacted.make("key") })
+    const service = yield* SERanking.make({ apiKey: Redacted.make("key") }).pipe(Effect.provide(SharedState.layerNoop))
     return yield* Stream.runCount(service.getBacklinksStream({ domain: "example.com", pageSize }))
   }).pipe(Effect.provideService(HttpClient.HttpClient, client))
 

@@ -4,7 +4,7 @@
  *     npx tsx examples/many-domains.ts
  */
 import { Console, Effect, Layer, Redacted, Stream } from "effect"
-import { Ahrefs } from "../src/index.js"
+import { Ahrefs, SharedState } from "../src/index.js"
 import { AhrefsSimulator } from "../src/testing/index.js"
 
 const domains = Array.from({ length: 250 }, (_, i) => `site-${i}.com`)
@@ -21,6 +21,6 @@ const program = Effect.gen(function* () {
 const AhrefsLive = Ahrefs.layer({
   apiKey: Redacted.make("any-key-will-do-here"),
   onCharge: ({ amount, unit }) => Console.log(`one call: ${amount} ${unit}`)
-}).pipe(Layer.provide(AhrefsSimulator.layer()))
+}).pipe(Layer.provide([AhrefsSimulator.layer(), SharedState.layerMemory()]))
 
 Effect.runPromise(Effect.provide(program, AhrefsLive))

@@ -5,7 +5,7 @@
  *     npx tsx examples/one-call.ts
  */
 import { Console, Effect, Layer, Redacted } from "effect"
-import { Ahrefs } from "../src/index.js"
+import { Ahrefs, SharedState } from "../src/index.js"
 import { AhrefsSimulator } from "../src/testing/index.js"
 
 const program = Effect.gen(function* () {
@@ -22,6 +22,6 @@ const program = Effect.gen(function* () {
 const AhrefsLive = Ahrefs.layer({
   apiKey: Redacted.make("any-key-will-do-here"),
   onCharge: ({ amount, operation, unit }) => Console.log(`${operation} cost ${amount} ${unit}`)
-}).pipe(Layer.provide(AhrefsSimulator.layer()))
+}).pipe(Layer.provide([AhrefsSimulator.layer(), SharedState.layerMemory()]))
 
 Effect.runPromise(Effect.provide(program, AhrefsLive))

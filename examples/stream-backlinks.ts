@@ -4,7 +4,7 @@
  *     npx tsx examples/stream-backlinks.ts
  */
 import { Console, Effect, Layer, Redacted, Stream } from "effect"
-import { SERanking } from "../src/index.js"
+import { SERanking, SharedState } from "../src/index.js"
 import { SERankingSimulator } from "../src/testing/index.js"
 
 const program = Effect.gen(function* () {
@@ -20,6 +20,6 @@ const program = Effect.gen(function* () {
 const SERankingLive = SERanking.layer({
   apiKey: Redacted.make("any-key-will-do-here"),
   onCharge: ({ amount, unit }) => Console.log(`one page: ${amount} ${unit}`)
-}).pipe(Layer.provide(SERankingSimulator.layer()))
+}).pipe(Layer.provide([SERankingSimulator.layer(), SharedState.layerMemory()]))
 
 Effect.runPromise(Effect.provide(program, SERankingLive))

@@ -5,7 +5,7 @@
  *     npx tsx examples/test-layers.ts
  */
 import { Console, Effect, Layer, Redacted } from "effect"
-import { Ahrefs, Target } from "../src/index.js"
+import { Ahrefs, SharedState, Target } from "../src/index.js"
 import { AhrefsSimulator } from "../src/testing/index.js"
 
 /** The code under test. */
@@ -13,7 +13,7 @@ const isStrong = (domain: string) =>
   Effect.gen(function* () {
     const ahrefs = yield* Ahrefs.Ahrefs
     const { domainRating } = yield* ahrefs.getDomainRating(domain)
-    return domainRating >= 70
+    return domainRating !== null && domainRating >= 70
   }).pipe(Effect.catchTag("CreditsExhausted", () => Effect.succeed("ask again next month" as const)))
 
 const answering = Ahrefs.layerTest({
@@ -21,7 +21,9 @@ const answering = Ahrefs.layerTest({
     Effect.map(Target.make(input), (domain) => ({ domain, domainRating: 71.5, ahrefsRank: 12_000 }))
 })
 
-const broke = Ahrefs.layer({ apiKey: Redacted.make("key") }).pipe(Layer.provide(AhrefsSimulator.layer({ budget: 0 })))
+const broke = Ahrefs.layer({ apiKey: Redacted.make("key") }).pipe(
+  Layer.provide([AhrefsSimulator.layer({ budget: 0 }), SharedState.layerNoop])
+)
 
 const program = Effect.gen(function* () {
   yield* Console.log("with an answer:", yield* Effect.provide(isStrong("example.com"), answering))

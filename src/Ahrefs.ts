@@ -17,26 +17,28 @@ import * as Stream from "effect/Stream"
 import type { BacklinkColumn, KeywordColumn, MetricColumn, Row } from "./ahrefs/columns.js"
 import * as columns from "./ahrefs/columns.js"
 import type { Filter, Order } from "./ahrefs/filter.js"
-import type {
-  Backlink,
-  BacklinksInput,
-  BatchDomainRating,
-  DomainRating,
-  FilterColumn,
-  KeywordRanking,
-  Mode,
-  Protocol,
-  Rows,
-  UrlRating
+import {
+  asRatings,
+  type Backlink,
+  type BacklinksInput,
+  type BatchDomainRating,
+  type DomainRating,
+  type FilterColumn,
+  type KeywordRanking,
+  type Mode,
+  type Protocol,
+  type Rows,
+  type UrlRating
 } from "./ahrefs/model.js"
 import { platform } from "./ahrefs/platform.js"
 import { vendor } from "./ahrefs/vendor.js"
-import { connect } from "./internal/http.js"
-import { batches, checks, collect, verified } from "./internal/input.js"
+import { checks, collect, verified } from "./internal/input.js"
 import { keywordKey } from "./internal/keyword.js"
+import * as PaidCall from "./internal/paidCall.js"
 import type { RetryOptions } from "./internal/retry.js"
 import type { Charge, ContractName } from "./Operation.js"
-import type { InvalidTarget, Unsupported, WireError } from "./ProviderError.js"
+import type { InvalidTarget, PaidError, Unsupported, WireError } from "./ProviderError.js"
+import type { SharedState } from "./SharedState.js"
 import * as Target from "./Target.js"
 import type { Usage } from "./Usage.js"
 
@@ -219,10 +221,11 @@ export interface KeywordRankingsOptions<C extends KeywordColumn = never> {
  */
 export interface Service {
   /**
-   * Domain rating and rank of the site an input belongs to. 50 units; 0 with `freeDomainRating` and for Ahrefs' own test
-   * domains. Platform: 1 row credit. Source: site-explorer/domain-rating, public/domain-rating-free.
+   * Domain rating of the site an input belongs to. Look-ups made within `batchWait` leave as one call: 2 units each, at
+   * least 50 a call of 100; 0 with `freeDomainRating`. Platform: a call and 1 row credit each, with the rank. Source:
+   * batch-analysis, public/domain-rating-free.
    */
-  readonly getDomainRating: (domain: string) => Effect.Effect<DomainRating, WireError | InvalidTarget | Unsupported>
+  readonly getDomainRating: (domain: string) => Effect.Effect<DomainRating, PaidError | InvalidTarget | Unsupported>
 
   /**
    * Domain ratings of any number of sites, one row for each input in its order. 2 units a distinct site, at least 50 a call
@@ -230,17 +233,17 @@ export interface Service {
    */
   readonly getDomainRatings: (
     domains: ReadonlyArray<string>
-  ) => Effect.Effect<ReadonlyArray<BatchDomainRating>, WireError | InvalidTarget | Unsupported>
+  ) => Effect.Effect<ReadonlyArray<BatchDomainRating>, PaidError | InvalidTarget | Unsupported>
 
   /** {@link Service.getDomainRatings} call by call: what was paid is delivered before a later call fails. */
   readonly getDomainRatingsStream: (
     domains: ReadonlyArray<string>
-  ) => Stream.Stream<BatchDomainRating, WireError | InvalidTarget | Unsupported>
+  ) => Stream.Stream<BatchDomainRating, PaidError | InvalidTarget | Unsupported>
 
   /**
-   * URL rating of one page. 50 units. Vendor contract only. Source: batch-analysis, `url_rating`, mode `exact`.
+   * URL rating of one page. Gathered like domain ratings: 2 units each, at least 50 a call of 100. Vendor contract only. Source: batch-analysis, `url_rating`, mode `exact`.
    */
-  readonly getUrlRating: (url: string) => Effect.Effect<UrlRating, WireError | InvalidTarget | Unsupported>
+  readonly getUrlRating: (url: string) => Effect.Effect<UrlRating, PaidError | InvalidTarget | Unsupported>
 
   /**
    * The columns asked for, one row for each input in its order. A distinct input costs 1 unit and the columns' prices
@@ -250,14 +253,14 @@ export interface Service {
     domains: ReadonlyArray<string>,
     columns: ReadonlyArray<C>,
     options?: DomainMetricsOptions
-  ) => Effect.Effect<ReadonlyArray<DomainMetrics<C>>, WireError | InvalidTarget | Unsupported>
+  ) => Effect.Effect<ReadonlyArray<DomainMetrics<C>>, PaidError | InvalidTarget | Unsupported>
 
   /** {@link Service.getDomainMetrics} call by call: what was paid is delivered before a later call fails. */
   readonly getDomainMetricsStream: <const C extends MetricColumn>(
     domains: ReadonlyArray<string>,
     columns: ReadonlyArray<C>,
     options?: DomainMetricsOptions
-  ) => Stream.Stream<DomainMetrics<C>, WireError | InvalidTarget | Unsupported>
+  ) => Stream.Stream<DomainMetrics<C>, PaidError | InvalidTarget | Unsupported>
 
   /**
    * Links to a host and its subdomains, live ones by default, those from the strongest sites first. `limit`: 1 to 100,000.
@@ -268,13 +271,13 @@ export interface Service {
     domain: string,
     limit?: number,
     options?: BacklinksOptions<C>
-  ) => Effect.Effect<ReadonlyArray<BacklinkRow<C>>, WireError | InvalidTarget | Unsupported>
+  ) => Effect.Effect<ReadonlyArray<BacklinkRow<C>>, PaidError | InvalidTarget | Unsupported>
 
   /**
    * How many domains link to a host and its subdomains now. 50 units. Platform: 1 row credit. Source:
    * site-explorer/backlinks-stats, `live_refdomains`.
    */
-  readonly getReferringDomains: (domain: string) => Effect.Effect<number, WireError | InvalidTarget>
+  readonly getReferringDomains: (domain: string) => Effect.Effect<number, PaidError | InvalidTarget>
 
   /**
    * Organic positions of a host and its subdomains in one country, best first; with `keywords` one row for each, in their
@@ -285,7 +288,7 @@ export interface Service {
   readonly getKeywordRankings: <const C extends KeywordColumn = never>(
     domain: string,
     options: KeywordRankingsOptions<C>
-  ) => Effect.Effect<ReadonlyArray<KeywordRow<C>>, WireError | InvalidTarget | Unsupported>
+  ) => Effect.Effect<ReadonlyArray<KeywordRow<C>>, PaidError | InvalidTarget | Unsupported>
 
   /** Plan, limits and dates of the account. Free. Source: subscription-info/limits-and-usage. */
   readonly getUsage: Effect.Effect<Usage, WireError>
@@ -321,6 +324,18 @@ export interface Options {
    * rating: the text "Domain Rating by Ahrefs" with a link to https://ahrefs.com/.
    */
   readonly freeDomainRating?: boolean | undefined
+  /**
+   * How long a look-up waits for others to leave with, where the provider answers many in one call; default 10 ms, 0 turns it
+   * off.
+   */
+  readonly batchWait?: Duration.DurationInput | undefined
+  /** Calls under way at once; default 10. */
+  readonly concurrency?: number | undefined
+  /**
+   * Accounts that name the same scope share what either of them bought. Default: the account alone. Letters, digits, `_`, `-`.
+   * Check that the provider's terms allow it.
+   */
+  readonly cacheScope?: string | undefined
   /** Runs after every answered call with what it cost. */
   readonly onCharge?: ((charge: Charge) => Effect.Effect<void>) | undefined
   /** A last change to the client, as in Effect's own clients. It sees the key. */
@@ -346,34 +361,45 @@ const normaliserOf = (mode: Mode) => (mode === "exact" || mode === "prefix" ? Ta
  * @since 0.1.0
  * @category Constructors
  */
-export const make = (options: Options): Effect.Effect<Service, never, HttpClient.HttpClient | Scope.Scope> =>
+export const make = (
+  options: Options
+): Effect.Effect<Service, never, HttpClient.HttpClient | SharedState | Scope.Scope> =>
   Effect.gen(function* () {
     const contract = contracts[options.contract ?? "vendor"]
-    const call = yield* connect(contract, options)
+    const paid = yield* PaidCall.make(contract, options)
     const check = checks("ahrefs", contract.contract)
-    const isFree = options.freeDomainRating === true
+    const ratings = (name: string) =>
+      options.freeDomainRating === true
+        ? check.operation(name, contract.freeDomainRatings)
+        : Effect.succeed(contract.domainRatings)
 
-    const getDomainRating: Service["getDomainRating"] = Effect.fnUntraced(function* (domain) {
-      const target = yield* check.target("getDomainRating", domain, Target.make)
-      return isFree
-        ? yield* call(yield* check.operation("getDomainRating", contract.freeDomainRating), target)
-        : yield* call(contract.domainRating, { target, date: yield* today })
+    const getDomainRating: Service["getDomainRating"] = Effect.fnUntraced(function* (input) {
+      const name = "getDomainRating"
+      const domain = yield* check.target(name, input, Target.make)
+      const rows = yield* paid.call({ ...(yield* ratings(name)), name }, asRatings([domain]))
+      // Safe, here and below: the operation gives a row of its columns for each target.
+      return { ahrefsRank: null, ...rows[0], domain } as DomainRating
     })
 
     const getDomainRatingsStream: Service["getDomainRatingsStream"] = (domains) =>
       Stream.unwrap(
         Effect.gen(function* () {
           const targets = yield* check.targets("getDomainRatings", domains, Target.make)
-          const operation = isFree
-            ? yield* check.operation("getDomainRatings", contract.freeDomainRatings)
-            : contract.domainRatings
-          return batches(targets, operation.batchSize, (batch) => call(operation, batch))
+          return paid.stream(yield* ratings("getDomainRatings"), asRatings(targets), (rows, asked) =>
+            rows.map(({ ahrefsRank: _, ...row }, i) => ({ domain: asked[i], ...row }) as BatchDomainRating)
+          )
         })
       )
 
-    const getUrlRating: Service["getUrlRating"] = Effect.fnUntraced(function* (url) {
-      const operation = yield* check.operation("getUrlRating", contract.urlRating)
-      return yield* call(operation, yield* check.target("getUrlRating", url, Target.url))
+    const getUrlRating: Service["getUrlRating"] = Effect.fnUntraced(function* (input) {
+      const name = "getUrlRating"
+      const metrics = yield* check.operation(name, contract.metrics)
+      const url = yield* check.target(name, input, Target.url)
+      const rows = yield* paid.call(
+        { ...metrics, name },
+        { targets: [url], columns: ["urlRating"], mode: "exact", protocol: "both" }
+      )
+      return { url, ...rows[0] } as UrlRating
     })
 
     const getDomainMetricsStream = <C extends MetricColumn>(
@@ -389,13 +415,11 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
           yield* check.columns(operation.name, asked, columns.metricColumns)
           const targets = yield* check.targets(operation.name, domains, normaliserOf(mode))
           const distinct = Array.from(new Set(asked))
-          return batches(targets, operation.batchSize, (batch) =>
-            Effect.map(
-              call(operation, { targets: batch, columns: distinct, mode, protocol, country: country?.toLowerCase() }),
-              (rows) =>
-                // Safe: the decoder was built from the same columns, and gives a row for each target.
-                batch.map((domain, i) => ({ domain, ...rows[i] }) as DomainMetrics<C>)
-            )
+          return paid.stream(
+            operation,
+            { targets, columns: distinct, mode, protocol, country: country?.toLowerCase() },
+            // Safe: the decoder was built from the same columns.
+            (rows, asked) => rows.map((row, i) => ({ domain: asked[i], ...row }) as DomainMetrics<C>)
           )
         })
       )
@@ -412,12 +436,12 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
       const input: BacklinksInput = { ...choices, target, limit, columns: Array.from(new Set(asked)) }
       yield* check.objection(backlinks.name, objectionToBacklinks(input))
       // Safe: the decoder was built from the same columns.
-      return (yield* call(backlinks, input)) as ReadonlyArray<BacklinkRow<C>>
+      return (yield* paid.call(backlinks, input)) as ReadonlyArray<BacklinkRow<C>>
     })
 
     const getReferringDomains: Service["getReferringDomains"] = Effect.fnUntraced(function* (domain) {
       const target = yield* check.target("getReferringDomains", domain, Target.host)
-      return yield* call(contract.referringDomains, { target, date: yield* today, mode: "subdomains" })
+      return yield* paid.call(contract.referringDomains, { target, date: yield* today, mode: "subdomains" as const })
     })
 
     const getKeywordRankings = Effect.fnUntraced(function* <C extends KeywordColumn = never>(
@@ -438,19 +462,18 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
         columns: Array.from(new Set(asked))
       }
       if (keywords === undefined) {
+        const top = yield* check.operation("getKeywordRankings", contract.topKeywords)
         // Safe, here and below: the decoder was built from the same columns.
-        return (yield* call(operation, { ...input, keywords: [] })) as ReadonlyArray<KeywordRow<C>>
+        return (yield* paid.call(top, { ...input, keywords: [] })) as ReadonlyArray<KeywordRow<C>>
       }
       yield* check.keywords(operation.name, keywords)
       const rows: Rows = yield* collect(
-        batches(keywords.map(keywordKey), operation.batchSize, (batch) =>
-          call(operation, { ...input, keywords: batch })
-        )
+        paid.stream(operation, { ...input, keywords: keywords.map(keywordKey) }, (rows) => rows)
       )
       return rows.map((row, i) => ({ ...row, keyword: keywords[i] }) as KeywordRow<C>)
     })
 
-    const getUsage = call(contract.usage, undefined)
+    const getUsage = paid.free(contract.usage, undefined)
 
     return Ahrefs.of({
       getDomainRating,
@@ -471,7 +494,7 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
  * @since 0.1.0
  * @category Layers
  */
-export const layer = (options: Options): Layer.Layer<Ahrefs, never, HttpClient.HttpClient> =>
+export const layer = (options: Options): Layer.Layer<Ahrefs, never, HttpClient.HttpClient | SharedState> =>
   Layer.scoped(Ahrefs, make(options))
 
 /**
@@ -483,7 +506,7 @@ export const layer = (options: Options): Layer.Layer<Ahrefs, never, HttpClient.H
 export const layerConfig = (
   config: Config.Config.Wrap<Omit<Options, "onCharge" | "transformClient">>,
   functions?: Pick<Options, "onCharge" | "transformClient">
-): Layer.Layer<Ahrefs, ConfigError.ConfigError, HttpClient.HttpClient> =>
+): Layer.Layer<Ahrefs, ConfigError.ConfigError, HttpClient.HttpClient | SharedState> =>
   Layer.scoped(
     Ahrefs,
     Effect.flatMap(Config.unwrap(config), (resolved) => make({ ...resolved, ...functions }))

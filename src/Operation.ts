@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
 import type * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
@@ -136,7 +137,7 @@ export interface Wire {
  * @since 0.1.0
  * @category Models
  */
-export interface Operation<in I, out A> {
+export interface Operation<in out I, in out A> {
   /** The method that calls it: names the span, the metrics' tag and the error's `operation`. */
   readonly name: string
   /** How many targets one call carries. */
@@ -147,6 +148,8 @@ export interface Operation<in I, out A> {
   readonly price: (input: I) => Price
   /** What an answer of `rows` rows costs; `null` where the contract states no price. */
   readonly charge: (input: I, rows: number) => number | null
+  /** What of an answer is kept, and how it is found again; `null` where nothing is: free, and only true for a moment. */
+  readonly facts: Facts<I, A> | null
 }
 
 /**
@@ -157,3 +160,129 @@ export interface Answer<out A> {
   readonly value: A
   readonly rows: number
 }
+
+/**
+ * How an answer falls apart into facts, which are bought, kept and found again one by one: a cell for each subject and column.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Facts<in out I, in out A> {
+  /** Names what is known. Operations of one contract that buy the same facts share it. */
+  readonly kind: string
+  /** Raised when the shape of a kept value changes: older ones are then never read. */
+  readonly version: number
+  /** How long a fact is fresh; `ProviderCache`'s options override it. */
+  readonly freshFor: Duration.DurationInput
+  /** What is asked about, each once. */
+  readonly subjects: (input: I) => ReadonlyArray<string>
+  /** What of each subject is asked for. */
+  readonly columns: (input: I) => ReadonlyArray<string>
+  /** Everything else that changes the answer, defaults filled in. */
+  readonly params: (input: I) => unknown
+  /** The rows asked for at the most, where a fact is a list; `null` where it is none. */
+  readonly limit: (input: I) => number | null
+  /** The input that asks for less. */
+  readonly narrow: (input: I, subjects: ReadonlyArray<string>, columns: ReadonlyArray<string>) => I
+  /** The cells of an answer, by subject and then by column. */
+  readonly split: (answer: A) => ReadonlyArray<Readonly<Record<string, unknown>>>
+  /** The inverse of `split`. */
+  readonly join: (rows: ReadonlyArray<Readonly<Record<string, unknown>>>) => A
+  /** Whether a value says that the provider knows nothing: such a fact has a life of its own. */
+  readonly isUnknown: (value: unknown) => boolean
+}
+
+const whole = "*"
+const isNothing = (value: unknown): boolean => value === null || (Array.isArray(value) && value.length === 0)
+
+interface About<I> {
+  readonly kind: string
+  readonly version?: number
+  readonly freshFor?: Duration.DurationInput
+  readonly params?: (input: I) => unknown
+}
+
+const described = <I>({ freshFor = "1 day", kind, params = () => null, version = 1 }: About<I>) => ({
+  freshFor,
+  kind,
+  params,
+  version
+})
+
+/**
+ * The answer is one fact about one subject.
+ *
+ * @since 0.1.0
+ * @category Facts
+ */
+export const oneFact = <I, A>(
+  about: About<I> & {
+    readonly subject: (input: I) => string
+    readonly isUnknown?: (value: A) => boolean
+  }
+): Facts<I, A> => ({
+  ...described(about),
+  subjects: (input) => [about.subject(input)],
+  columns: () => [whole],
+  limit: () => null,
+  narrow: (input) => input,
+  split: (answer) => [{ [whole]: answer }],
+  // Safe, here and below: a kept value was made by `split` of the same kind and version.
+  join: ([row]) => row?.[whole] as A,
+  isUnknown: (value) => (about.isUnknown ?? isNothing)(value as A)
+})
+
+/**
+ * The answer is a list about one subject, best rows first: a shorter list is the beginning of a longer one.
+ *
+ * @since 0.1.0
+ * @category Facts
+ */
+export const listOfFacts = <I, R>(
+  about: About<I> & { readonly subject: (input: I) => string; readonly limit: (input: I) => number }
+): Facts<I, ReadonlyArray<R>> => ({
+  ...oneFact<I, ReadonlyArray<R>>(about),
+  limit: about.limit
+})
+
+/**
+ * The answer is a row for each subject, and a row is one fact.
+ *
+ * @since 0.1.0
+ * @category Facts
+ */
+export const rowOfFacts = <I, R>(
+  about: About<I> & {
+    readonly subjects: (input: I) => ReadonlyArray<string>
+    readonly narrow: (input: I, subjects: ReadonlyArray<string>) => I
+    readonly isUnknown?: (value: R) => boolean
+  }
+): Facts<I, ReadonlyArray<R>> => ({
+  ...described(about),
+  subjects: about.subjects,
+  columns: () => [whole],
+  limit: () => null,
+  narrow: about.narrow,
+  split: (rows) => rows.map((row) => ({ [whole]: row })),
+  join: (rows) => rows.map((row) => row[whole] as R),
+  isUnknown: (value) => (about.isUnknown ?? isNothing)(value as R)
+})
+
+/**
+ * The answer is a row for each subject, and each column of a row is a fact that is bought for itself.
+ *
+ * @since 0.1.0
+ * @category Facts
+ */
+export const tableOfFacts = <I>(
+  about: About<I> & Pick<Facts<I, never>, "subjects" | "columns" | "narrow">
+): Facts<I, ReadonlyArray<Readonly<Record<string, unknown>>>> => ({
+  ...described(about),
+  subjects: about.subjects,
+  columns: about.columns,
+  limit: () => null,
+  narrow: about.narrow,
+  split: (rows) => rows,
+  join: (rows) => rows,
+  isUnknown: isNothing
+})

@@ -195,6 +195,22 @@ export class InvalidTarget extends Schema.TaggedError<InvalidTarget>("effect-seo
 }
 
 /**
+ * The cache cannot tell whether a fact was already paid for, and `onCacheUnavailable: "fail"` forbids to buy it then.
+ *
+ * @since 0.1.0
+ * @category Errors
+ */
+export class CacheUnavailable extends Schema.TaggedError<CacheUnavailable>("effect-seo-providers/CacheUnavailable")(
+  "CacheUnavailable",
+  { provider: Provider, operation: Schema.String, message: Schema.String }
+) {
+  readonly [TypeId] = TypeId
+  get isRetryable(): boolean {
+    return true
+  }
+}
+
+/**
  * What any call over the wire can fail with.
  *
  * @since 0.1.0
@@ -217,10 +233,24 @@ export const WireError = Schema.Union(
 export type WireError = typeof WireError.Type
 
 /**
+ * What a paid operation can fail with, once its input was accepted.
+ *
  * @since 0.1.0
  * @category Schemas
  */
-export const ProviderError = Schema.Union(...WireError.members, Unsupported, InvalidTarget)
+export const PaidError = Schema.Union(...WireError.members, CacheUnavailable)
+
+/**
+ * @since 0.1.0
+ * @category Errors
+ */
+export type PaidError = typeof PaidError.Type
+
+/**
+ * @since 0.1.0
+ * @category Schemas
+ */
+export const ProviderError = Schema.Union(...PaidError.members, Unsupported, InvalidTarget)
 
 /**
  * @since 0.1.0

@@ -10,17 +10,18 @@ import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { connect } from "./internal/http.js"
-import { batches, checks, collect, verified } from "./internal/input.js"
+import { checks, collect, verified } from "./internal/input.js"
 import { keywordKey } from "./internal/keyword.js"
+import * as PaidCall from "./internal/paidCall.js"
 import type { RetryOptions } from "./internal/retry.js"
 import type { Charge, ContractName } from "./Operation.js"
-import type { InvalidTarget, Unsupported, WireError } from "./ProviderError.js"
+import type { InvalidTarget, PaidError, Unsupported, WireError } from "./ProviderError.js"
 import type {
   Backlink,
   BacklinksMetrics,
@@ -33,6 +34,7 @@ import type {
 } from "./seranking/model.js"
 import { platform } from "./seranking/platform.js"
 import { vendor } from "./seranking/vendor.js"
+import type { SharedState } from "./SharedState.js"
 import * as Target from "./Target.js"
 import type { Usage } from "./Usage.js"
 
@@ -146,7 +148,7 @@ export interface Service {
   readonly getBacklinksSummary: (
     domain: string,
     options?: SummaryOptions
-  ) => Effect.Effect<BacklinksSummary, WireError | InvalidTarget>
+  ) => Effect.Effect<BacklinksSummary, PaidError | InvalidTarget>
 
   /**
    * The backlink profiles of any number of targets, one row for each input in its order. 100 credits a distinct target; a call
@@ -155,23 +157,23 @@ export interface Service {
   readonly getBacklinksSummaries: (
     domains: ReadonlyArray<string>,
     options?: SummaryOptions
-  ) => Effect.Effect<ReadonlyArray<BacklinksSummary>, WireError | InvalidTarget>
+  ) => Effect.Effect<ReadonlyArray<BacklinksSummary>, PaidError | InvalidTarget>
 
   /** {@link Service.getBacklinksSummaries} call by call: what was paid is delivered before a later call fails. */
   readonly getBacklinksSummariesStream: (
     domains: ReadonlyArray<string>,
     options?: SummaryOptions
-  ) => Stream.Stream<BacklinksSummary, WireError | InvalidTarget>
+  ) => Stream.Stream<BacklinksSummary, PaidError | InvalidTarget>
 
   /** Links to a site, the strongest first. 1 credit a row. Source: backlinks/all. */
   readonly getBacklinks: (
     options: BacklinksOptions
-  ) => Effect.Effect<ReadonlyArray<Backlink>, WireError | InvalidTarget | Unsupported>
+  ) => Effect.Effect<ReadonlyArray<Backlink>, PaidError | InvalidTarget | Unsupported>
 
   /** All links to a site, page by page as they are asked for, in constant memory. 1 credit a row. Source: backlinks/raw. */
   readonly getBacklinksStream: (
     options: BacklinksStreamOptions
-  ) => Stream.Stream<Backlink, WireError | InvalidTarget | Unsupported>
+  ) => Stream.Stream<Backlink, PaidError | InvalidTarget | Unsupported>
 
   /**
    * Link counts of any number of sites, one row for each input in its order, `isKnown: false` where SE Ranking has no data.
@@ -179,12 +181,12 @@ export interface Service {
    */
   readonly getBacklinksMetrics: (
     domains: ReadonlyArray<string>
-  ) => Effect.Effect<ReadonlyArray<BacklinksMetrics>, WireError | InvalidTarget>
+  ) => Effect.Effect<ReadonlyArray<BacklinksMetrics>, PaidError | InvalidTarget>
 
   /** {@link Service.getBacklinksMetrics} call by call: what was paid is delivered before a later call fails. */
   readonly getBacklinksMetricsStream: (
     domains: ReadonlyArray<string>
-  ) => Stream.Stream<BacklinksMetrics, WireError | InvalidTarget>
+  ) => Stream.Stream<BacklinksMetrics, PaidError | InvalidTarget>
 
   /**
    * The InLink Rank of a site, the cheapest measure of its strength here. 10 credits. Vendor contract only. Source:
@@ -192,7 +194,7 @@ export interface Service {
    */
   readonly getDomainInlinkRank: (
     domain: string
-  ) => Effect.Effect<DomainInlinkRank, WireError | InvalidTarget | Unsupported>
+  ) => Effect.Effect<DomainInlinkRank, PaidError | InvalidTarget | Unsupported>
 
   /**
    * Positions of a site, one row for each keyword in its order, `position: null` where it is not ranked. 100 credits a call or
@@ -200,7 +202,7 @@ export interface Service {
    */
   readonly getKeywordRankings: (
     options: KeywordRankingsOptions
-  ) => Effect.Effect<ReadonlyArray<KeywordRanking>, WireError | InvalidTarget | Unsupported>
+  ) => Effect.Effect<ReadonlyArray<KeywordRanking>, PaidError | InvalidTarget | Unsupported>
 
   /** Limits and dates of the account. Free. Source: account/subscription. */
   readonly getUsage: Effect.Effect<Usage, WireError>
@@ -231,6 +233,18 @@ export interface Options {
   readonly retry?: RetryOptions | undefined
   /** Send a paid call that timed out again, although it may have been billed. Default false. */
   readonly resendTimedOut?: boolean | undefined
+  /**
+   * How long a look-up waits for others to leave with, where the provider answers many in one call; default 10 ms, 0 turns it
+   * off.
+   */
+  readonly batchWait?: Duration.DurationInput | undefined
+  /** Calls under way at once; default 10. */
+  readonly concurrency?: number | undefined
+  /**
+   * Accounts that name the same scope share what either of them bought. Default: the account alone. Letters, digits, `_`, `-`.
+   * Check that the provider's terms allow it.
+   */
+  readonly cacheScope?: string | undefined
   /** Runs after every answered call with what it cost. */
   readonly onCharge?: ((charge: Charge) => Effect.Effect<void>) | undefined
   /** A last change to the client, as in Effect's own clients. It sees the key. */
@@ -246,10 +260,12 @@ const normalisers = { domain: Target.make, host: Target.host, url: Target.url }
  * @since 0.1.0
  * @category Constructors
  */
-export const make = (options: Options): Effect.Effect<Service, never, HttpClient.HttpClient | Scope.Scope> =>
+export const make = (
+  options: Options
+): Effect.Effect<Service, never, HttpClient.HttpClient | SharedState | Scope.Scope> =>
   Effect.gen(function* () {
     const contract = contracts[options.contract ?? "vendor"]
-    const call = yield* connect(contract, options)
+    const paid = yield* PaidCall.make(contract, options)
     const check = checks("se_ranking", contract.contract)
 
     const getBacklinksSummary: Service["getBacklinksSummary"] = Effect.fnUntraced(function* (
@@ -257,7 +273,7 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
       { mode = "domain" } = {}
     ) {
       const target = yield* check.target(contract.summaries.name, domain, normalisers[mode])
-      const rows = yield* call(contract.summaries, { targets: [target], mode })
+      const rows = yield* paid.call(contract.summaries, { targets: [target], mode })
       // Safe: the operation gives a row for each of its targets.
       return rows[0]!
     })
@@ -265,14 +281,14 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
     const getBacklinksSummariesStream: Service["getBacklinksSummariesStream"] = (domains, { mode = "domain" } = {}) =>
       Stream.unwrap(
         Effect.map(check.targets(contract.summaries.name, domains, normalisers[mode]), (targets) =>
-          batches(targets, contract.summaries.batchSize, (batch) => call(contract.summaries, { targets: batch, mode }))
+          paid.stream(contract.summaries, { targets, mode }, identity)
         )
       )
 
     const getBacklinksMetricsStream: Service["getBacklinksMetricsStream"] = (domains) =>
       Stream.unwrap(
         Effect.map(check.targets(contract.metrics.name, domains, Target.make), (targets) =>
-          batches(targets, contract.metrics.batchSize, (batch) => call(contract.metrics, batch))
+          paid.stream(contract.metrics, targets, identity)
         )
       )
 
@@ -288,7 +304,7 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
       yield* check.whole(backlinks.name, "offset", offset, 0, 1_000_000_000)
       yield* check.objection(backlinks.name, objectionToBacklinks({ offset, sortBy }))
       const target = yield* check.target(backlinks.name, domain, Target.make)
-      return yield* call(backlinks, { target, limit, offset, sortBy, doFollowOnly })
+      return yield* paid.call(backlinks, { target, limit, offset, sortBy, doFollowOnly })
     })
 
     const getBacklinksStream: Service["getBacklinksStream"] = ({ domain, limit, pageSize = 1_000, sortBy }) =>
@@ -303,7 +319,7 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
             { cursor: null as string | null, left: limit ?? Infinity },
             ({ cursor, left }) =>
               Effect.map(
-                call(page, { target, sortBy, cursor, limit: Math.min(pageSize, left) }),
+                paid.call(page, { target, sortBy, cursor, limit: Math.min(pageSize, left) }),
                 ({ backlinks, next }) => {
                   const rest = left - backlinks.length
                   return [
@@ -320,7 +336,7 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
 
     const getDomainInlinkRank: Service["getDomainInlinkRank"] = Effect.fnUntraced(function* (domain) {
       const operation = yield* check.operation("getDomainInlinkRank", contract.domainInlinkRank)
-      return yield* call(operation, yield* check.target(operation.name, domain, Target.make))
+      return yield* paid.call(operation, yield* check.target(operation.name, domain, Target.make))
     })
 
     const getKeywordRankings: Service["getKeywordRankings"] = Effect.fnUntraced(function* ({
@@ -334,14 +350,12 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
       yield* check.objection(keywordRankings.name, objectionToKeywords({ location, searchEngine }))
       const target = yield* check.target(keywordRankings.name, domain, Target.make)
       const rows = yield* collect(
-        batches(keywords.map(keywordKey), keywordRankings.batchSize, (batch) =>
-          call(keywordRankings, { target, keywords: batch, searchEngine, location })
-        )
+        paid.stream(keywordRankings, { target, keywords: keywords.map(keywordKey), searchEngine, location }, identity)
       )
       return rows.map((row, i) => ({ ...row, keyword: keywords[i] ?? row.keyword }))
     })
 
-    const getUsage = call(contract.usage, undefined)
+    const getUsage = paid.free(contract.usage, undefined)
 
     return SERanking.of({
       getBacklinksSummary,
@@ -362,7 +376,7 @@ export const make = (options: Options): Effect.Effect<Service, never, HttpClient
  * @since 0.1.0
  * @category Layers
  */
-export const layer = (options: Options): Layer.Layer<SERanking, never, HttpClient.HttpClient> =>
+export const layer = (options: Options): Layer.Layer<SERanking, never, HttpClient.HttpClient | SharedState> =>
   Layer.scoped(SERanking, make(options))
 
 /**
@@ -375,7 +389,7 @@ export const layer = (options: Options): Layer.Layer<SERanking, never, HttpClien
 export const layerConfig = (
   config: Config.Config.Wrap<Omit<Options, "onCharge" | "transformClient">>,
   functions?: Pick<Options, "onCharge" | "transformClient">
-): Layer.Layer<SERanking, ConfigError.ConfigError, HttpClient.HttpClient> =>
+): Layer.Layer<SERanking, ConfigError.ConfigError, HttpClient.HttpClient | SharedState> =>
   Layer.scoped(
     SERanking,
     Effect.flatMap(Config.unwrap(config), (resolved) => make({ ...resolved, ...functions }))

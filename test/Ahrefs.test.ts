@@ -16,9 +16,10 @@ import * as TestClock from "effect/TestClock"
 import { createServer } from "node:http"
 import { expectTypeOf } from "vitest"
 import * as Ahrefs from "../src/Ahrefs.js"
+import * as SharedState from "../src/SharedState.js"
 import { AhrefsSimulator } from "../src/testing/index.js"
 import { failureOf, hasMembers } from "./support/assertions.js"
-import { always, apiKey, json, makeAhrefs, never, type Sent, stub, text } from "./support/stub.js"
+import { always, apiKey, json, makeAhrefs, never, type Sent, stub, text, plainAhrefs } from "./support/stub.js"
 
 const base = "https://api.ahrefs.com/v3"
 const headers = {
@@ -954,9 +955,10 @@ describe("over the simulator", () => {
     "example.com": { domainRating: 71.5, ahrefsRank: 1234, refdomains: 42, backlinks: 120, urlRating: 12.3 },
     "xn--e1afmkfd.xn--p1ai": { domainRating: 10 }
   }
-  const service = Ahrefs.layer({ apiKey: Redacted.make(apiKey) })
+  const service = Ahrefs.layer({ apiKey: Redacted.make(apiKey), batchWait: 0 })
   const overSimulator = (options: AhrefsSimulator.Options = {}, ours: Partial<Ahrefs.Options> = {}) =>
-    Ahrefs.layer({ apiKey: Redacted.make(apiKey), contract: options.contract, ...ours }).pipe(
+    Ahrefs.layer({ apiKey: Redacted.make(apiKey), batchWait: 0, contract: options.contract, ...ours }).pipe(
+      Layer.provide(SharedState.layerNoop),
       Layer.provideMerge(AhrefsSimulator.layer({ facts, rateLimit: false, ...options }))
     )
 
@@ -1028,7 +1030,7 @@ describe("over the simulator", () => {
       const free = yield* ahrefs.getDomainRatings(asked)
       assert.strictEqual((yield* ahrefs.getDomainRating("example.com")).domainRating, 71.5)
       assert.strictEqual(yield* simulator.unitsBilled, 0)
-      const paid = yield* Ahrefs.make({ apiKey: Redacted.make(apiKey) })
+      const paid = yield* plainAhrefs({ apiKey: Redacted.make(apiKey) })
       const rows = yield* paid.getDomainRatings(asked)
       assert.deepStrictEqual<unknown>(
         free.map((row) => row.domainRating),
@@ -1079,7 +1081,7 @@ describe("over the simulator", () => {
       })
       const rows = yield* Effect.flatMap(Ahrefs.Ahrefs, ({ getDomainRatings }) =>
         getDomainRatings(["example.com", "пример.рф"])
-      ).pipe(Effect.provide(ahrefs), Effect.withConfigProvider(config))
+      ).pipe(Effect.provide(ahrefs), Effect.provide(SharedState.layerMemory()), Effect.withConfigProvider(config))
       assert.deepStrictEqual<unknown>(
         rows.map((row) => row.domainRating),
         [71.5, 10]
@@ -1103,7 +1105,7 @@ describe("over the simulator", () => {
   it.effect("transformClient sees every request", () => {
     const { client, sent } = stub(always({ metrics: { live_refdomains: 3 } }))
     return Effect.gen(function* () {
-      const ahrefs = yield* Ahrefs.make({
+      const ahrefs = yield* plainAhrefs({
         apiKey: Redacted.make(apiKey),
         transformClient: HttpClient.mapRequest((request) => ({
           ...request,
@@ -1116,12 +1118,12 @@ describe("over the simulator", () => {
     }).pipe(Effect.scoped, Effect.provideService(HttpClient.HttpClient, client))
   })
 
-  it.effect("layer needs nothing but a client", () =>
+  it.effect("layer needs nothing but a client and a state to share", () =>
     Effect.gen(function* () {
       const { client } = stub(always({ metrics: { live_refdomains: 3 } }))
       const ahrefs = yield* Effect.provide(
         Ahrefs.Ahrefs,
-        Layer.provide(service, Layer.succeed(HttpClient.HttpClient, client))
+        Layer.provide(service, [Layer.succeed(HttpClient.HttpClient, client), SharedState.layerNoop])
       )
       assert.isFunction(ahrefs.getDomainRating)
     })

@@ -22,6 +22,7 @@ const of: Readonly<Record<Errors.ProviderError["_tag"], (isRetryable: boolean) =
   Unsupported: () => new Errors.Unsupported(at),
   ProviderUnavailable: (isRetryable) =>
     new Errors.ProviderUnavailable({ ...at, mayBeBilled: !isRetryable, isRetryable }),
+  CacheUnavailable: () => new Errors.CacheUnavailable(at),
   MalformedResponse: () => new Errors.MalformedResponse(at),
   InvalidTarget: () => new Errors.InvalidTarget({ input: "x", reason: "empty", message: "is empty" })
 }

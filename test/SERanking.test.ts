@@ -14,6 +14,7 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { createServer } from "node:http"
 import * as SERanking from "../src/SERanking.js"
+import * as SharedState from "../src/SharedState.js"
 import { SERankingSimulator } from "../src/testing/index.js"
 import { failureOf, hasMembers } from "./support/assertions.js"
 import { always, apiKey, json, makeSERanking, never, type Sent, text } from "./support/stub.js"
@@ -941,7 +942,8 @@ describe("over the simulator", () => {
     "unknown.com": { known: false }
   }
   const overSimulator = (options: SERankingSimulator.Options = {}, ours: Partial<SERanking.Options> = {}) =>
-    SERanking.layer({ apiKey: Redacted.make(apiKey), contract: options.contract, ...ours }).pipe(
+    SERanking.layer({ apiKey: Redacted.make(apiKey), batchWait: 0, contract: options.contract, ...ours }).pipe(
+      Layer.provide(SharedState.layerNoop),
       Layer.provideMerge(SERankingSimulator.layer({ facts, rateLimit: false, ...options }))
     )
 
@@ -1065,7 +1067,7 @@ describe("over the simulator", () => {
       })
       const rows = yield* Effect.flatMap(SERanking.SERanking, ({ getBacklinksStream }) =>
         Stream.runCollect(getBacklinksStream({ domain: "example.com", pageSize: 50 }))
-      ).pipe(Effect.provide(live), Effect.withConfigProvider(config))
+      ).pipe(Effect.provide(live), Effect.provide(SharedState.layerMemory()), Effect.withConfigProvider(config))
       assert.strictEqual(Chunk.size(rows), 120)
       const simulator = yield* SERankingSimulator.SERankingSimulator
       const recorded = yield* simulator.requests

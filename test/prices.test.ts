@@ -11,6 +11,7 @@ import * as pricing from "../src/ahrefs/pricing.js"
 import { vendor as ahrefs } from "../src/ahrefs/vendor.js"
 import type { Operation, Price } from "../src/Operation.js"
 import { platform as serankingPlatform } from "../src/seranking/platform.js"
+import { asRatings } from "../src/ahrefs/model.js"
 import { vendor as seranking } from "../src/seranking/vendor.js"
 import * as Target from "../src/Target.js"
 import { json, makeAhrefs } from "./support/stub.js"
@@ -30,13 +31,13 @@ describe("Ahrefs: the documented table", () => {
 
   it("snapshots are 50 units", () => {
     for (const price of [
-      ahrefs.domainRating.price(dated),
+      ahrefs.domainRatings.price(asRatings(targets(1))),
       ahrefs.referringDomains.price({ ...dated, mode: "subdomains" }),
-      there(ahrefs.urlRating).price(target("example.com"))
+      metrics.price({ ...asRatings(targets(1)), columns: ["urlRating"], mode: "exact" })
     ]) {
       assert.deepStrictEqual(price, exactly(50))
     }
-    assert.strictEqual(ahrefs.domainRating.charge(dated, 1), 50)
+    assert.strictEqual(ahrefs.domainRatings.charge(asRatings(targets(1)), 1), 50)
     assert.strictEqual(ahrefs.referringDomains.charge({ ...dated, mode: "subdomains" }, 1), 50)
   })
 
@@ -92,18 +93,17 @@ describe("Ahrefs: the documented table", () => {
     assert.deepStrictEqual(price(25, ["domainRating"]), exactly(50))
     assert.deepStrictEqual(price(26, ["domainRating"]), exactly(52))
     assert.deepStrictEqual(price(100, ["url", "domainRating", "urlRating", "refdomains"]), exactly(900))
-    assert.deepStrictEqual(ahrefs.domainRatings.price(targets(100)), exactly(200))
-    assert.strictEqual(ahrefs.domainRatings.charge(targets(100), 100), 200)
+    assert.deepStrictEqual(ahrefs.domainRatings.price(asRatings(targets(100))), exactly(200))
+    assert.strictEqual(ahrefs.domainRatings.charge(asRatings(targets(100)), 100), 200)
   })
 
   it("free operations and free targets", () => {
     assert.deepStrictEqual(ahrefs.usage.price(), exactly(0))
-    assert.deepStrictEqual(there(ahrefs.freeDomainRating).price(target("a.com")), exactly(0))
-    assert.deepStrictEqual(there(ahrefs.freeDomainRatings).price(targets(100)), exactly(0))
+    assert.deepStrictEqual(there(ahrefs.freeDomainRatings).price(asRatings(targets(100))), exactly(0))
     for (const name of ["ahrefs.com", "yep.com", "firehose.com", "https://www.ahrefs.com/blog"]) {
       const free = target(name)
-      assert.deepStrictEqual(ahrefs.domainRating.price({ ...dated, target: free }), exactly(0))
-      assert.strictEqual(ahrefs.domainRating.charge({ ...dated, target: free }, 1), 0)
+      assert.deepStrictEqual(ahrefs.referringDomains.price({ ...dated, mode: "subdomains", target: free }), exactly(0))
+      assert.strictEqual(ahrefs.domainRatings.charge(asRatings([free]), 1), 0)
       assert.deepStrictEqual(ahrefs.backlinks.price({ ...links, target: free }), exactly(0))
       assert.strictEqual(ahrefs.backlinks.charge({ ...links, target: free }, 100), 0)
     }
@@ -150,7 +150,8 @@ describe("recorded charges", () => {
     const operation = url.pathname.split("/").at(-1)
     const computed = () => {
       if (operation === "domain-rating")
-        return ahrefs.domainRating.charge({ ...dated, target: target(site ?? "") }, rows)
+        // An operation we no longer use: a batch of one costs the same.
+        return ahrefs.domainRatings.charge(asRatings([target(site ?? "")]), rows)
       if (operation === "limits-and-usage") return ahrefs.usage.charge(undefined, rows)
       // Operations we do not have, by the same formula: both publishers state 24 units a row.
       assert.include(["organic-competitors", "top-pages"], operation)
@@ -217,11 +218,10 @@ describe("SE Ranking: the price list", () => {
 
 describe("Ahrefs platform: row credits", () => {
   it("1 a rating, 1 a metrics call, 1 a backlink row", () => {
-    const { backlinks, domainRating, domainRatings, referringDomains, usage } = ahrefsPlatform
+    const { backlinks, domainRatings, referringDomains, usage } = ahrefsPlatform
     const credits = (lower: number, upper = lower): Price => ({ unit: "row_credits", lower, upper })
-    assert.deepStrictEqual(domainRating.price(dated), credits(1))
-    assert.strictEqual(domainRating.charge(dated, 1), 1)
-    assert.deepStrictEqual(domainRatings.price(targets(1)), credits(1))
+    assert.deepStrictEqual(domainRatings.price(asRatings(targets(1))), credits(1))
+    assert.strictEqual(domainRatings.charge(asRatings(targets(1)), 1), 1)
     assert.deepStrictEqual(referringDomains.price({ ...dated, mode: "subdomains" }), credits(1))
     assert.strictEqual(referringDomains.charge({ ...dated, mode: "subdomains" }, 1), 1)
     assert.deepStrictEqual(backlinks.price({ ...links, limit: 30 }), credits(0, 30))

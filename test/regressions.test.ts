@@ -16,7 +16,7 @@ import { inspect } from "node:util"
 import * as Ahrefs from "../src/Ahrefs.js"
 import { printer } from "../src/cli/output.js"
 import * as Target from "../src/Target.js"
-import { always, broken, json, makeAhrefs, makeSERanking, never, stub, text } from "./support/stub.js"
+import { always, broken, json, makeAhrefs, makeSERanking, never, stub, text, plainAhrefs } from "./support/stub.js"
 
 const stats = { metrics: { live_refdomains: 42 } }
 const link = { url_from: "https://a.com/", url_to: "https://b.com/", nofollow: false }
@@ -25,7 +25,7 @@ describe("what was bought", () => {
   it.scoped("a slow onCharge does not lose a paid answer", () =>
     Effect.gen(function* () {
       const client = stub(always(stats)).client
-      const ahrefs = yield* Ahrefs.make({
+      const ahrefs = yield* plainAhrefs({
         apiKey: Redacted.make("key"),
         onCharge: () => Effect.sleep("1 minute")
       }).pipe(Effect.provideService(HttpClient.HttpClient, client))
@@ -39,7 +39,7 @@ describe("what was bought", () => {
     Effect.gen(function* () {
       const logged: Array<unknown> = []
       const client = stub(always(stats)).client
-      const ahrefs = yield* Ahrefs.make({
+      const ahrefs = yield* plainAhrefs({
         apiKey: Redacted.make("key"),
         onCharge: () => Effect.dieMessage("the meter is broken")
       }).pipe(Effect.provideService(HttpClient.HttpClient, client))
@@ -104,7 +104,7 @@ describe("what is refused", () => {
 
   it.scoped("an error of the transport that became a defect does not hold the key", () =>
     Effect.gen(function* () {
-      const ahrefs = yield* Ahrefs.make({
+      const ahrefs = yield* plainAhrefs({
         apiKey: Redacted.make("CANARY-key"),
         retry: { times: 0 },
         transformClient: HttpClient.transformResponse(Effect.orDie)
@@ -118,7 +118,7 @@ describe("what is refused", () => {
 
   it.scoped("a call that is sent again after a time-out does not say that it is not", () =>
     Effect.gen(function* () {
-      const ahrefs = yield* Ahrefs.make({
+      const ahrefs = yield* plainAhrefs({
         apiKey: Redacted.make("key"),
         resendTimedOut: true,
         retry: { times: 0 }

@@ -38,8 +38,9 @@ export const attribution = (license: string): Attribution => ({
 
 /**
  * - `domain`: the site that was rated
- * - `domainRating`: 0-100, one decimal; 0 is a value, not an absence
- * - `ahrefsRank`: place among all sites, 1 is the strongest; `null` where Ahrefs gives none, and with free ratings
+ * - `domainRating`: 0-100, one decimal; 0 is a value, not an absence: that is `null`
+ * - `ahrefsRank`: place among all sites, 1 is the strongest; sent with the rating by the platform contract. `null` on the
+ *   vendor contract, where it would add half to the price: `getDomainMetrics` has it as a column
  * - `attribution`: there where the rating was free of charge and must be shown with it
  *
  * Source: Ahrefs API v3, site-explorer/domain-rating.
@@ -49,7 +50,7 @@ export const attribution = (license: string): Attribution => ({
  */
 export const DomainRating = Schema.Struct({
   domain: Target,
-  domainRating: Schema.Number,
+  domainRating: Schema.NullOr(Schema.Number),
   ahrefsRank: Schema.NullOr(Schema.Number),
   attribution: Schema.optionalWith(Attribution, { exact: true })
 }).annotations({ identifier: "DomainRating" })
@@ -193,6 +194,14 @@ export interface Dated {
   readonly date: string
 }
 
+/** The site's rating, as it is meant everywhere. */
+export const asRatings = (targets: ReadonlyArray<Target>): MetricsInput => ({
+  targets,
+  columns: ["domainRating"],
+  mode: "subdomains",
+  protocol: "both"
+})
+
 /** Rows whose keys are the columns asked for; the caller of the operation knows them. */
 export type Rows = ReadonlyArray<Readonly<Record<string, unknown>>>
 
@@ -200,18 +209,19 @@ export type Rows = ReadonlyArray<Readonly<Record<string, unknown>>>
  * What the service `Ahrefs` asks of a contract. `null`: this contract cannot answer that.
  */
 export interface Contract extends Wire {
-  readonly domainRating: Operation<Dated, DomainRating>
-  readonly domainRatings: Operation<ReadonlyArray<Target>, ReadonlyArray<BatchDomainRating>>
-  readonly freeDomainRating: Operation<Target, DomainRating> | null
-  readonly freeDomainRatings: Operation<ReadonlyArray<Target>, ReadonlyArray<BatchDomainRating>> | null
-  readonly urlRating: Operation<Target, UrlRating> | null
+  /** Rows of `domainRating` and, where the contract sends it, `ahrefsRank`. */
+  readonly domainRatings: Operation<MetricsInput, Rows>
+  /** Rows of `domainRating` and `attribution`. */
+  readonly freeDomainRatings: Operation<MetricsInput, Rows> | null
   /** Rows in the order of the targets; all null where the answer had no row for one. */
   readonly metrics: Operation<MetricsInput, Rows> | null
   readonly backlinks: Operation<BacklinksInput, Rows>
   readonly objectionToBacklinks: (input: BacklinksInput) => Objection
   readonly referringDomains: Operation<Dated & { readonly mode: Mode }, number>
-  /** Rows in the order of the keywords, where any were asked for. */
+  /** Rows in the order of the keywords. */
   readonly keywordRankings: Operation<KeywordsInput, Rows> | null
+  /** The best rows of all: no keyword is asked for. */
+  readonly topKeywords: Operation<KeywordsInput, Rows> | null
   readonly usage: Operation<void, Usage>
   /** What a working key with an inactive account fails `verify` with. */
   readonly inactive: "InvalidKey" | "NoSubscription"

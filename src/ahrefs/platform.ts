@@ -5,10 +5,10 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import type { Operation, Price } from "../Operation.js"
+import { listOfFacts, oneFact, type Operation, type Price, tableOfFacts } from "../Operation.js"
 import type { Target } from "../Target.js"
 import { classify } from "./errors.js"
-import type { BacklinksInput, BatchDomainRating, Contract, Dated, DomainRating, Rows } from "./model.js"
+import type { BacklinksInput, Contract, Dated, MetricsInput, Mode, Rows } from "./model.js"
 
 const credits = (lower: number, upper: number): Price => ({ unit: "row_credits", lower, upper })
 
@@ -26,31 +26,26 @@ const decodeDomainRating = Schema.decodeUnknownEither(
   Schema.Struct({ domain_rating: Schema.Finite, ahrefs_rank: Schema.NullOr(Schema.Finite) })
 )
 
-const domainRating: Operation<Pick<Dated, "target">, DomainRating> = {
-  name: "getDomainRating",
-  batchSize: 1,
-  request: ({ target }) => onTarget("/site-explorer/domain-rating", target, "domain_rating,ahrefs_rank"),
-  decode: ({ target }, json) =>
-    Either.map(decodeDomainRating(json), (rated) => ({
-      value: { domain: target, domainRating: rated.domain_rating, ahrefsRank: rated.ahrefs_rank },
-      rows: 1
-    })),
-  price: () => credits(1, 1),
-  charge: () => 1
-}
-
 // There is no batch here: many ratings are many calls of one target.
-const domainRatings: Operation<ReadonlyArray<Target>, ReadonlyArray<BatchDomainRating>> = {
+const domainRatings: Operation<MetricsInput, Rows> = {
   name: "getDomainRatings",
   batchSize: 1,
-  request: ([target]) => domainRating.request({ target: target! }),
-  decode: ([target], json) =>
-    Either.map(domainRating.decode({ target: target! }, json), ({ rows, value }) => ({
-      value: [{ domain: value.domain, domainRating: value.domainRating }],
-      rows
+  // A call has a target: the pipeline cuts the input to the batch size.
+  request: ({ targets: [target] }) => onTarget("/site-explorer/domain-rating", target!, "domain_rating,ahrefs_rank"),
+  decode: (_, json) =>
+    Either.map(decodeDomainRating(json), (rated) => ({
+      value: [{ domainRating: rated.domain_rating, ahrefsRank: rated.ahrefs_rank }],
+      rows: 1
     })),
-  price: (targets) => credits(targets.length, targets.length),
-  charge: (_, rows) => rows
+  price: ({ targets }) => credits(targets.length, targets.length),
+  charge: (_, rows) => rows,
+  facts: tableOfFacts({
+    kind: "domainRating",
+    subjects: ({ targets }) => targets,
+    columns: () => ["domainRating", "ahrefsRank"],
+    // Safe: the subjects are targets of the wider input.
+    narrow: (input, targets) => ({ ...input, targets: targets as ReadonlyArray<Target> })
+  })
 }
 
 const decodeBacklinks = Schema.decodeUnknownEither(
@@ -87,20 +82,22 @@ const backlinks: Operation<BacklinksInput, Rows> = {
       rows: backlinks.length
     })),
   price: ({ limit }) => credits(0, limit),
-  charge: (_, rows) => rows
+  charge: (_, rows) => rows,
+  facts: listOfFacts({ kind: "backlinks", subject: ({ target }) => target, limit: ({ limit }) => limit })
 }
 
 const choices = ["mode", "protocol", "history", "aggregation", "where", "orderBy"] as const
 
 const decodeMetrics = Schema.decodeUnknownEither(Schema.Struct({ referring_domains: Schema.Finite }))
 
-const referringDomains: Operation<Pick<Dated, "target">, number> = {
+const referringDomains: Operation<Dated & { readonly mode: Mode }, number> = {
   name: "getReferringDomains",
   batchSize: 1,
   request: ({ target }) => onTarget("/site-explorer/metrics", target, "referring_domains"),
   decode: (_, json) => Either.map(decodeMetrics(json), ({ referring_domains: value }) => ({ value, rows: 1 })),
   price: () => credits(1, 1),
-  charge: () => 1
+  charge: () => 1,
+  facts: oneFact({ kind: "referringDomains", subject: ({ target }) => target })
 }
 
 const decodeUsage = Schema.decodeUnknownEither(
@@ -128,7 +125,8 @@ const usage: Contract["usage"] = {
       rows: 1
     })),
   price: () => credits(0, 0),
-  charge: () => 0
+  charge: () => 0,
+  facts: null
 }
 
 /**
@@ -143,11 +141,8 @@ export const platform: Contract = {
   authorization: (apiKey) => `Bearer ${apiKey}`,
   chargeHeader: null,
   classify,
-  domainRating,
   domainRatings,
-  freeDomainRating: null,
   freeDomainRatings: null,
-  urlRating: null,
   metrics: null,
   backlinks,
   objectionToBacklinks: (input) =>
@@ -156,6 +151,7 @@ export const platform: Contract = {
       : null,
   referringDomains,
   keywordRankings: null,
+  topKeywords: null,
   usage,
   inactive: "NoSubscription"
 }

@@ -8,7 +8,16 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { keywordKey } from "../internal/keyword.js"
-import type { Answer, Objection, Operation, Request } from "../Operation.js"
+import {
+  type Answer,
+  listOfFacts,
+  type Objection,
+  oneFact,
+  type Operation,
+  type Request,
+  rowOfFacts,
+  tableOfFacts
+} from "../Operation.js"
 import * as Target from "../Target.js"
 import {
   backlinkColumns,
@@ -24,15 +33,12 @@ import { columnsOf, isValid, toWire } from "./filter.js"
 import {
   attribution,
   type BacklinksInput,
-  type BatchDomainRating,
   type Contract,
   type Dated,
-  type DomainRating,
   type KeywordsInput,
   type MetricsInput,
   type Mode,
-  type Rows,
-  type UrlRating
+  type Rows
 } from "./model.js"
 import { exact, freeTargetRows, isFreeTarget, unitsPerRow, upTo, units } from "./pricing.js"
 
@@ -55,42 +61,6 @@ const free = {
   charge: () => 0
 }
 
-const decodeDomainRating = Schema.decodeUnknownEither(
-  Schema.Struct({
-    domain_rating: Schema.Struct({ domain_rating: Schema.Finite, ahrefs_rank: Schema.NullOr(Schema.Finite) })
-  })
-)
-
-const domainRating: Operation<Dated, DomainRating> = {
-  name: "getDomainRating",
-  ...snapshot(2),
-  request: ({ date, target }) => get("/site-explorer/domain-rating", { target, date, output: "json" }),
-  decode: ({ target }, json) =>
-    Either.map(decodeDomainRating(json), ({ domain_rating: rated }) =>
-      one({ domain: target, domainRating: rated.domain_rating, ahrefsRank: rated.ahrefs_rank })
-    )
-}
-
-const decodeFree = Schema.decodeUnknownEither(
-  Schema.Struct({ domain_rating: Schema.Struct({ domain_rating: Schema.Finite, license: Schema.String }) })
-)
-
-const freeDomainRating: Operation<Target.Target, DomainRating> = {
-  name: "getDomainRating",
-  batchSize: 1,
-  ...free,
-  request: (target) => get("/public/domain-rating-free", { target, output: "json" }),
-  decode: (domain, json) =>
-    Either.map(decodeFree(json), ({ domain_rating: rated }) =>
-      one({
-        domain,
-        domainRating: rated.domain_rating,
-        ahrefsRank: null,
-        attribution: attribution(rated.license)
-      })
-    )
-}
-
 const decodeManyFree = Schema.decodeUnknownEither(
   Schema.Struct({
     domain_rating: Schema.Struct({
@@ -100,23 +70,39 @@ const decodeManyFree = Schema.decodeUnknownEither(
   })
 )
 
+// Safe, where a narrower input is made: subjects and columns are taken from those of the wider one.
+const narrowed = (
+  input: MetricsInput,
+  targets: ReadonlyArray<string>,
+  columns: ReadonlyArray<string>
+): MetricsInput => ({
+  ...input,
+  targets: targets as ReadonlyArray<Target.Target>,
+  columns: columns as ReadonlyArray<MetricColumn>
+})
+
 // The free batch has no index: its rows are joined by target, which comes back in Unicode and with a slash.
-const freeDomainRatings: Operation<ReadonlyArray<Target.Target>, ReadonlyArray<BatchDomainRating>> = {
+const freeDomainRatings: Operation<MetricsInput, Rows> = {
   name: "getDomainRatings",
   batchSize: 100,
   ...free,
-  request: (targets) => ({ method: "POST", path: "/public/domain-rating-free", body: { targets } }),
-  decode: (targets, json) =>
+  request: ({ targets }) => ({ method: "POST", path: "/public/domain-rating-free", body: { targets } }),
+  decode: ({ targets }, json) =>
     Either.map(decodeManyFree(json), ({ domain_rating: rated }) => {
       const found = new Map(rated.targets.map((row) => [Target.key(row.target), row.domain_rating]))
       const owed = attribution(rated.license)
       const value = targets.map((domain) => ({
-        domain,
         domainRating: found.get(Target.key(domain)) ?? null,
         attribution: owed
       }))
       return { value, rows: rated.targets.length }
-    })
+    }),
+  facts: tableOfFacts({
+    kind: "freeDomainRating",
+    subjects: ({ targets }) => targets,
+    columns: () => ["domainRating", "attribution"],
+    narrow: narrowed
+  })
 }
 
 const metricRows = rowsDecoder("targets", needed.metric, metricColumns)
@@ -147,52 +133,17 @@ const metrics: Operation<MetricsInput, Rows> = {
     const price = exact(targets.length, metricUnits(columns), false)
     return targets.some(isFreeTarget) ? { ...price, lower: 0 } : price
   },
-  charge: ({ columns, targets }) => (targets.every(isFreeTarget) ? 0 : units(targets.length, metricUnits(columns)))
+  charge: ({ columns, targets }) => (targets.every(isFreeTarget) ? 0 : units(targets.length, metricUnits(columns))),
+  facts: tableOfFacts({
+    kind: "metrics",
+    params: ({ country, mode, protocol }) => ({ country, mode, protocol }),
+    subjects: ({ targets }) => targets,
+    columns: ({ columns }) => columns,
+    narrow: narrowed
+  })
 }
 
-const asRating = (url: Target.Target): MetricsInput => ({
-  targets: [url],
-  columns: ["urlRating"],
-  mode: "exact",
-  protocol: "both"
-})
-const asMetrics = (targets: ReadonlyArray<Target.Target>): MetricsInput => ({
-  targets,
-  columns: ["domainRating"],
-  mode: "subdomains",
-  protocol: "both"
-})
-
-const domainRatings: Operation<ReadonlyArray<Target.Target>, ReadonlyArray<BatchDomainRating>> = {
-  name: "getDomainRatings",
-  batchSize: metrics.batchSize,
-  request: (targets) => metrics.request(asMetrics(targets)),
-  decode: (targets, json) =>
-    Either.map(metrics.decode(asMetrics(targets), json), ({ rows, value }) => ({
-      // Safe: the decoder read the column `domainRating` as a number or null.
-      value: targets.map((domain, i) => ({
-        domain,
-        domainRating: (value[i]?.["domainRating"] ?? null) as number | null
-      })),
-      rows
-    })),
-  price: (targets) => metrics.price(asMetrics(targets)),
-  charge: (targets, rows) => metrics.charge(asMetrics(targets), rows)
-}
-
-const urlRating: Operation<Target.Target, UrlRating> = {
-  name: "getUrlRating",
-  batchSize: 1,
-  request: (url) => metrics.request(asRating(url)),
-  decode: (url, json) =>
-    // Safe: the decoder read the column `urlRating` as a number or null.
-    Either.map(metrics.decode(asRating(url), json), ({ rows, value }) => ({
-      value: { url, urlRating: (value[0]?.["urlRating"] ?? null) as number | null },
-      rows
-    })),
-  price: (url) => metrics.price(asRating(url)),
-  charge: (url, rows) => metrics.charge(asRating(url), rows)
-}
+const domainRatings: Operation<MetricsInput, Rows> = { ...metrics, name: "getDomainRatings" }
 
 const linkColumns = { ...needed.backlink, ...backlinkColumns }
 const linkRows = rowsDecoder("backlinks", needed.backlink, backlinkColumns)
@@ -234,7 +185,21 @@ const backlinks: Operation<BacklinksInput, Rows> = {
     }),
   decode: ({ columns }, json) => Either.map(linkRows(columns)(json), (value) => ({ value, rows: value.length })),
   price: (input) => upTo(input.limit, linkUnits(input), isFreeTarget(input.target)),
-  charge: (input, rows) => (isFreeTarget(input.target) ? 0 : units(rows, linkUnits(input)))
+  charge: (input, rows) => (isFreeTarget(input.target) ? 0 : units(rows, linkUnits(input))),
+  facts: listOfFacts({
+    kind: "backlinks",
+    subject: ({ target }) => target,
+    limit: ({ limit }) => limit,
+    params: (input) => ({
+      columns: input.columns.toSorted(),
+      mode: input.mode ?? "subdomains",
+      protocol: input.protocol ?? "both",
+      history: input.history ?? "live",
+      aggregation: input.aggregation ?? "similar_links",
+      where: input.where,
+      orderBy: input.orderBy ?? strongestFirst
+    })
+  })
 }
 
 const invalid = (reason: string) => ({ _tag: "InvalidRequest", reason }) as const
@@ -262,7 +227,8 @@ const referringDomains: Operation<Dated & { readonly mode: Mode }, number> = {
   ...snapshot(12),
   request: ({ date, mode, target }) =>
     get("/site-explorer/backlinks-stats", { target, date, mode, protocol: "both", output: "json" }),
-  decode: (_, json) => Either.map(decodeStats(json), ({ metrics }) => one(metrics.live_refdomains))
+  decode: (_, json) => Either.map(decodeStats(json), ({ metrics }) => one(metrics.live_refdomains)),
+  facts: oneFact({ kind: "referringDomains", subject: ({ target }) => target, params: ({ mode }) => ({ mode }) })
 }
 
 const keywordRows = rowsDecoder("keywords", needed.keyword, keywordColumns)
@@ -279,6 +245,12 @@ const keywordsAsked = ({ columns, keywords }: KeywordsInput, rows: Rows): Rows =
   return keywords.map((keyword) => ({ ...(found.get(keywordKey(keyword)) ?? absent), keyword }))
 }
 
+const keywordParams = ({ columns, country, mode, target }: KeywordsInput) => ({
+  target,
+  country,
+  mode,
+  columns: columns.toSorted()
+})
 const keywordRankings: Operation<KeywordsInput, Rows> = {
   name: "getKeywordRankings",
   // A filter on more keywords than this no longer fits into a URL.
@@ -302,7 +274,25 @@ const keywordRankings: Operation<KeywordsInput, Rows> = {
   decode: (input, json) =>
     Either.map(keywordRows(input.columns)(json), (rows) => ({ value: keywordsAsked(input, rows), rows: rows.length })),
   price: (input) => upTo(keywordLimit(input), keywordUnits(input), isFreeTarget(input.target)),
-  charge: (input, rows) => (isFreeTarget(input.target) ? 0 : units(rows, keywordUnits(input)))
+  charge: (input, rows) => (isFreeTarget(input.target) ? 0 : units(rows, keywordUnits(input))),
+  facts: rowOfFacts({
+    kind: "keyword",
+    params: keywordParams,
+    subjects: ({ keywords }) => keywords,
+    narrow: (input, keywords) => ({ ...input, keywords }),
+    isUnknown: (row) => row["position"] === null
+  })
+}
+
+const topKeywords: Operation<KeywordsInput, Rows> = {
+  ...keywordRankings,
+  batchSize: 1,
+  facts: listOfFacts({
+    kind: "topKeywords",
+    params: keywordParams,
+    subject: ({ target }) => target,
+    limit: ({ limit }) => limit
+  })
 }
 
 const decodeUsage = Schema.decodeUnknownEither(
@@ -325,6 +315,7 @@ const usage: Contract["usage"] = {
   name: "getUsage",
   batchSize: 1,
   ...free,
+  facts: null,
   request: () => get("/subscription-info/limits-and-usage", { output: "json" }),
   decode: (_, json) =>
     Either.map(decodeUsage(json), ({ limits_and_usage: account }) => {
@@ -358,16 +349,14 @@ export const vendor: Contract = {
   authorization: (apiKey) => `Bearer ${apiKey}`,
   chargeHeader: "x-api-units-cost-total-actual",
   classify,
-  domainRating,
   domainRatings,
-  freeDomainRating,
   freeDomainRatings,
-  urlRating,
   metrics,
   backlinks,
   objectionToBacklinks,
   referringDomains,
   keywordRankings,
+  topKeywords,
   usage,
   inactive: "NoSubscription"
 }

@@ -3,10 +3,13 @@ import * as Chunk from "effect/Chunk"
 import * as Option from "effect/Option"
 import type { Attribution } from "../Ahrefs.js"
 import type { Charge, Provider } from "../Operation.js"
+import type { Provenance } from "../Provenance.js"
 
 export interface Ledger {
   /** Answered calls. */
   readonly calls: number
+  /** Facts answered, by where they came from. */
+  readonly cache: Readonly<Record<Provenance["cache"], number>>
   /** Sites answered. */
   readonly sites: number
   /** null where the contract states no price. */
@@ -15,7 +18,13 @@ export interface Ledger {
   readonly attribution: Option.Option<Attribution>
 }
 
-export const empty: Ledger = { calls: 0, sites: 0, units: { ahrefs: 0, se_ranking: 0 }, attribution: Option.none() }
+export const empty: Ledger = {
+  calls: 0,
+  cache: { fresh: 0, stale: 0, bought: 0 },
+  sites: 0,
+  units: { ahrefs: 0, se_ranking: 0 },
+  attribution: Option.none()
+}
 
 const plus = (sum: number | null, amount: number | null): number | null =>
   sum === null || amount === null ? null : sum + amount
@@ -27,6 +36,14 @@ export const charged =
     calls: ledger.calls + 1,
     units: { ...ledger.units, [provider]: plus(ledger.units[provider], amount) }
   })
+
+export const told =
+  (facts: ReadonlyArray<Provenance>) =>
+  (ledger: Ledger): Ledger => {
+    const cache = { ...ledger.cache }
+    for (const fact of facts) cache[fact.cache]++
+    return { ...ledger, cache }
+  }
 
 export const answered =
   (answers: Chunk.Chunk<{ readonly attribution?: Attribution | undefined }>) =>

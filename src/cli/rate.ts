@@ -10,9 +10,11 @@ import * as Stream from "effect/Stream"
 import * as Ahrefs from "../Ahrefs.js"
 import { minimumUnits } from "../ahrefs/pricing.js"
 import type { Charge, Provider, Unit } from "../Operation.js"
+import { collector, type Provenance } from "../Provenance.js"
 import type { ProviderError } from "../ProviderError.js"
 import * as SERanking from "../SERanking.js"
 import { credits } from "../seranking/pricing.js"
+import type { SharedState } from "../SharedState.js"
 import type { Target } from "../Target.js"
 import * as AhrefsSimulator from "../testing/AhrefsSimulator.js"
 import * as Ledger from "./ledger.js"
@@ -37,6 +39,8 @@ export interface Rater {
 }
 
 const concurrency = 4
+// The list is gathered already.
+const batchWait = 0
 
 /**
  * A call for each target, a few at once. After a refusal no further call starts, and those under way are waited for: they
@@ -71,11 +75,11 @@ type OnCharge = (charge: Charge) => Effect.Effect<void>
 type Opening = Effect.Effect<
   Pick<Rater, "rate" | "provider" | "unit" | "unitsAlone">,
   never,
-  HttpClient.HttpClient | Scope.Scope
+  HttpClient.HttpClient | SharedState | Scope.Scope
 >
 
 const ofAhrefs = (account: Account, freeDomainRating: boolean, onCharge: OnCharge): Opening =>
-  Effect.map(Ahrefs.make({ ...account, freeDomainRating, onCharge }), ({ getDomainRatingsStream }) => {
+  Effect.map(Ahrefs.make({ ...account, batchWait, freeDomainRating, onCharge }), ({ getDomainRatingsStream }) => {
     const isVendor = account.contract === "vendor"
     return {
       provider: "ahrefs",
@@ -91,25 +95,28 @@ const ofAhrefs = (account: Account, freeDomainRating: boolean, onCharge: OnCharg
   })
 
 const ofSERanking = (account: Account, onCharge: OnCharge): Opening =>
-  Effect.map(SERanking.make({ ...account, onCharge }), ({ getBacklinksMetricsStream, getDomainInlinkRank }) => {
-    const byInlinkRank: Rater["rate"] = (targets) =>
-      Stream.map(each(targets, getDomainInlinkRank), ({ domain, domainInlinkRank }) => ({
-        target: domain,
-        judgement: ofInlinkRank(domainInlinkRank)
-      }))
-    const byFlows: Rater["rate"] = (targets) =>
-      Stream.map(getBacklinksMetricsStream(targets), (metrics) => ({
-        target: metrics.domain,
-        judgement: ofFlows(metrics)
-      }))
-    const isVendor = account.contract === "vendor"
-    return {
-      provider: "se_ranking",
-      unit: isVendor ? "credits" : "row_credits",
-      unitsAlone: isVendor ? credits.domainAuthorityRecord : null,
-      rate: isVendor ? byInlinkRank : byFlows
+  Effect.map(
+    SERanking.make({ ...account, batchWait, onCharge }),
+    ({ getBacklinksMetricsStream, getDomainInlinkRank }) => {
+      const byInlinkRank: Rater["rate"] = (targets) =>
+        Stream.map(each(targets, getDomainInlinkRank), ({ domain, domainInlinkRank }) => ({
+          target: domain,
+          judgement: ofInlinkRank(domainInlinkRank)
+        }))
+      const byFlows: Rater["rate"] = (targets) =>
+        Stream.map(getBacklinksMetricsStream(targets), (metrics) => ({
+          target: metrics.domain,
+          judgement: ofFlows(metrics)
+        }))
+      const isVendor = account.contract === "vendor"
+      return {
+        provider: "se_ranking",
+        unit: isVendor ? "credits" : "row_credits",
+        unitsAlone: isVendor ? credits.domainAuthorityRecord : null,
+        rate: isVendor ? byInlinkRank : byFlows
+      }
     }
-  })
+  )
 
 // Nobody waits for a rate limit where nothing is asked.
 const ofNobody = (freeDomainRating: boolean, onCharge: OnCharge): Opening =>
@@ -138,15 +145,19 @@ const opening = (source: Source, onCharge: OnCharge): Opening => {
 
 export const make = Effect.fnUntraced(function* (source: Source) {
   const ledger = yield* Ref.make(Ledger.empty)
+  const heard: Array<Provenance> = []
+  const listening = Effect.locallyScoped(collector, (facts) => {
+    for (const fact of facts) heard.push(fact)
+  })
   const rater = yield* opening(source, (charge) => Ref.update(ledger, Ledger.charged(charge)))
   const made: Rater = {
     ...rater,
     // By chunks: an answered call stays one chunk.
     rate: (targets) =>
-      Stream.mapChunksEffect(rater.rate(targets), (answers) =>
+      Stream.mapChunksEffect(Stream.unwrapScoped(Effect.as(listening, rater.rate(targets))), (answers) =>
         Effect.as(Ref.update(ledger, Ledger.answered(answers)), answers)
       ),
-    ledger: Ref.get(ledger),
+    ledger: Effect.map(Ref.get(ledger), (paid) => Ledger.told(heard)(paid)),
     isSimulated: source._tag === "Simulated"
   }
   return made

@@ -57,6 +57,7 @@ export const json: Format = {
       invalid: counts.invalid,
       units: ledger.units,
       calls: ledger.calls,
+      cache: ledger.cache,
       ...(isSimulated && { simulated: true }),
       ...(Option.isSome(ledger.attribution) && { attribution: ledger.attribution.value })
     })

@@ -22,6 +22,7 @@ import { decode, readProspects } from "./readProspects.js"
 import { csv, json, table, visible } from "./render.js"
 import { distinctTargets, rows } from "./rows.js"
 import { source } from "./settings.js"
+import * as Store from "./store.js"
 import { countsOf } from "./summary.js"
 
 const simulation =
@@ -108,6 +109,7 @@ export const score = Effect.fnUntraced(
     yield* written
   },
   Effect.scoped,
+  Effect.provide(Store.layer),
   Effect.catchTag("ClosedPipe", () => Effect.void)
 )
 

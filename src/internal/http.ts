@@ -41,7 +41,21 @@ export interface ConnectOptions {
   readonly onCharge?: ((charge: Charge) => Effect.Effect<void>) | undefined
 }
 
-export type Call = <I, A>(operation: Operation<I, A>, input: I) => Effect.Effect<A, WireError>
+/** An answer, and what it cost. */
+export interface Bought<out A> {
+  readonly value: A
+  readonly charge: Charge
+}
+
+/**
+ * With `keep` an attempt that has left runs to its end whatever becomes of its caller, and what it bought is kept before
+ * anything else happens to it.
+ */
+export type Call = <I, A>(
+  operation: Operation<I, A>,
+  input: I,
+  keep?: (bought: Bought<A>) => Effect.Effect<void>
+) => Effect.Effect<A, WireError>
 
 // Codes of failures before a byte of the request left: fetch, undici and node:http alike.
 const neverSent = new Set<unknown>(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"])
@@ -232,15 +246,16 @@ export const connect = (
       return amount === null ? told : Effect.zipRight(countUnits(provider, operation, unit, amount), told)
     }
 
-    return <I, A>(operation: Operation<I, A>, input: I): Effect.Effect<A, WireError> => {
+    return <I, A>(operation: Operation<I, A>, input: I, keep?: (bought: Bought<A>) => Effect.Effect<void>) => {
       const price = operation.price(input)
       const attempt: Attempt = { apiKey, wire, operation: operation.name, isPriced: price.upper !== 0 }
       if (headers === undefined) {
-        return new InvalidKey({
+        const refused: Effect.Effect<A, WireError> = new InvalidKey({
           provider: wire.provider,
           operation: operation.name,
           message: `The API key of ${names[wire.provider]} is empty or holds characters that no header can carry.`
         })
+        return refused
       }
       const { body, method, path, query } = operation.request(input)
       const bare = HttpClientRequest.make(method)(`${base}${path}`, { headers, ...(query && { urlParams: query }) })
@@ -288,7 +303,11 @@ export const connect = (
         () => unavailable(attempt, "did not answer in time", true, options.resendTimedOut)
       )
       // What was bought is settled outside the deadline: a slow `onCharge` cannot lose a paid answer.
-      const once = Effect.flatMap(answered, ({ charge, result }) => Effect.zipRight(settle(charge), result)).pipe(
+      const settled = Effect.flatMap(answered, ({ charge, result }) => {
+        const kept = keep === undefined || Either.isLeft(result) ? Effect.void : keep({ charge, value: result.right })
+        return Effect.zipRight(Effect.zipRight(kept, settle(charge)), result)
+      })
+      const once = (keep === undefined ? settled : Effect.uninterruptible(settled)).pipe(
         Effect.tapBoth({
           onFailure: (error) => countRequest(wire.provider, operation.name, error._tag),
           onSuccess: () => countRequest(wire.provider, operation.name, "ok")

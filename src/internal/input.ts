@@ -118,19 +118,21 @@ export const checks = (provider: Provider, contract: string): Checks => {
 }
 
 /**
- * A row for each target, in their order. Each distinct target is asked once, `size` to a call; the rows of a call come as
- * soon as it is answered, so what was paid is delivered before a later call fails. `load` gives a row for each of its targets.
+ * A row for each target, in their order. Each distinct target is asked once, and no call has more than `size` targets that
+ * are to be bought; the rows of a call come as soon as it is answered, so what was paid is delivered before a later call
+ * fails. `load` gives a row for each of its targets.
  */
 export const batches = <T, A, E>(
   targets: ReadonlyArray<T>,
   size: number,
+  isBought: (target: T) => boolean,
   load: (batch: ReadonlyArray<T>) => Effect.Effect<ReadonlyArray<A>, E>
 ): Stream.Stream<A, E> =>
   Stream.suspend(() => {
     const rows = new Map<T, A>()
-    return Stream.fromIterable(parts(targets, size)).pipe(
+    return Stream.fromIterable(parts(targets, size, isBought)).pipe(
       Stream.mapEffect(({ asked, fresh }) =>
-        Effect.map(load(fresh), (answered) => {
+        Effect.map(fresh.length === 0 ? Effect.succeed([]) : load(fresh), (answered) => {
           fresh.forEach((target, i) => rows.set(target, answered[i] as A))
           // Safe: each of them is in this part's `fresh` or in an earlier one's.
           return Chunk.fromIterable(asked.map((target) => rows.get(target) as A))
@@ -145,21 +147,28 @@ interface Part<T> {
   readonly fresh: Array<T>
   /** All of this stretch of the input, in order. */
   readonly asked: Array<T>
+  bought: number
 }
 
-const parts = <T>(targets: ReadonlyArray<T>, size: number): ReadonlyArray<Part<T>> => {
+const parts = <T>(
+  targets: ReadonlyArray<T>,
+  size: number,
+  isBought: (target: T) => boolean
+): ReadonlyArray<Part<T>> => {
   const seen = new Set<T>()
   const all: Array<Part<T>> = []
   let part: Part<T> | undefined
   for (const target of targets) {
     const isFresh = !seen.has(target)
-    if (part === undefined || (isFresh && part.fresh.length === size)) {
-      part = { fresh: [], asked: [] }
+    const costs = isFresh && isBought(target)
+    if (part === undefined || (costs && part.bought === size)) {
+      part = { fresh: [], asked: [], bought: 0 }
       all.push(part)
     }
     if (isFresh) {
       seen.add(target)
       part.fresh.push(target)
+      if (costs) part.bought++
     }
     part.asked.push(target)
   }

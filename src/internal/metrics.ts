@@ -1,5 +1,5 @@
 /** Counters of calls and units. Tags name provider, operation and outcome, never a tenant, a target or a key. */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
@@ -34,3 +34,17 @@ export const countRequest = (provider: Provider, operation: string, outcome: str
 
 export const countUnits = (provider: Provider, operation: string, unit: Unit, amount: number): Effect.Effect<void> =>
   Metric.incrementBy(units({ provider, operation, unit }), amount)
+
+const facts = counter("seo_provider_facts_total", "Facts answered, by where they came from: fresh, stale or bought")
+
+export const countFacts = (
+  provider: Provider,
+  operation: string,
+  states: ReadonlyArray<"fresh" | "stale" | "bought">
+): Effect.Effect<void> => {
+  const first = states[0]
+  if (first !== undefined && states.every((state) => state === first)) {
+    return Metric.incrementBy(facts({ provider, operation, state: first }), states.length)
+  }
+  return Effect.forEach(states, (state) => Metric.increment(facts({ provider, operation, state })), { discard: true })
+}

@@ -5,7 +5,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import type { Operation, Price } from "../Operation.js"
+import { listOfFacts, oneFact, type Operation, type Price, rowOfFacts } from "../Operation.js"
 import type { Target } from "../Target.js"
 import * as Targets from "../Target.js"
 import { classify } from "./errors.js"
@@ -81,7 +81,15 @@ const summaries: Operation<SummariesInput, ReadonlyArray<BacklinksSummary>> = {
       ],
       rows: 1
     })),
-  ...unstated
+  ...unstated,
+  facts: rowOfFacts({
+    kind: "summary",
+    params: ({ mode }) => ({ mode }),
+    subjects: ({ targets }) => targets,
+    // Safe: the subjects are targets of the wider input.
+    narrow: (input, targets) => ({ ...input, targets: targets as ReadonlyArray<Target> }),
+    isUnknown: ({ isKnown }) => !isKnown
+  })
 }
 
 const decodeMetrics = Schema.decodeUnknownEither(
@@ -117,7 +125,14 @@ const metrics: Operation<ReadonlyArray<Target>, ReadonlyArray<BacklinksMetrics>>
       })
       return { value, rows: rows.length }
     }),
-  ...unstated
+  ...unstated,
+  facts: rowOfFacts({
+    kind: "metrics",
+    subjects: (targets) => targets,
+    // Safe: the subjects are targets of the wider input.
+    narrow: (_, targets) => targets as ReadonlyArray<Target>,
+    isUnknown: ({ isKnown }) => !isKnown
+  })
 }
 
 const decodeLinks = Schema.decodeUnknownEither(
@@ -148,6 +163,8 @@ const orders: Readonly<Record<SortBy, string | undefined>> = {
   domainInlinkRank: undefined
 }
 
+const orderOf = (sortBy: SortBy | undefined): string => (sortBy && orders[sortBy]) ?? "trust_flow"
+
 const backlinks: Operation<BacklinksInput, ReadonlyArray<Backlink>> = {
   name: "getBacklinks",
   batchSize: 1,
@@ -159,7 +176,7 @@ const backlinks: Operation<BacklinksInput, ReadonlyArray<Backlink>> = {
       ["domain_type", "domain"],
       ["limit", String(limit)],
       ["offset", String(offset)],
-      ["sort_by", (sortBy && orders[sortBy]) ?? "trust_flow"],
+      ["sort_by", orderOf(sortBy)],
       ["filter_dofollow", doFollowOnly ? "1" : "0"]
     ]
   }),
@@ -184,7 +201,13 @@ const backlinks: Operation<BacklinksInput, ReadonlyArray<Backlink>> = {
       })),
       rows: backlinks.length
     })),
-  ...unstated
+  ...unstated,
+  facts: listOfFacts({
+    kind: "backlinks",
+    subject: ({ target }) => target,
+    limit: ({ limit }) => limit,
+    params: ({ doFollowOnly, offset, sortBy }) => ({ doFollowOnly, offset, sortBy: orderOf(sortBy) })
+  })
 }
 
 const offsetOf = (cursor: string | null): number => (cursor === null ? 0 : Number(cursor))
@@ -206,7 +229,13 @@ const page: Operation<PageInput, Page> = {
       value: { backlinks: value, next: rows < input.limit ? null : String(offsetOf(input.cursor) + rows) },
       rows
     })),
-  ...unstated
+  ...unstated,
+  facts: oneFact({
+    kind: "page",
+    subject: ({ target }) => target,
+    params: ({ cursor, limit, sortBy }) => ({ cursor, limit, sortBy: orderOf(sortBy) }),
+    isUnknown: ({ backlinks }) => backlinks.length === 0
+  })
 }
 
 const decodeKeywords = Schema.decodeUnknownEither(
@@ -223,7 +252,14 @@ const keywordRankings: Operation<KeywordsInput, ReadonlyArray<KeywordRanking>> =
   }),
   decode: ({ keywords }, json) =>
     Either.map(decodeKeywords(json), (rows) => ({ value: rankingsOf(keywords, rows), rows: rows.length })),
-  ...unstated
+  ...unstated,
+  facts: rowOfFacts({
+    kind: "keyword",
+    params: ({ location, searchEngine, target }) => ({ location: nameOf(location), searchEngine, target }),
+    subjects: ({ keywords }) => keywords,
+    narrow: (input, keywords) => ({ ...input, keywords }),
+    isUnknown: ({ position }) => position === null
+  })
 }
 
 const decodeAccount = Schema.decodeUnknownEither(
@@ -250,7 +286,8 @@ const usage: Contract["usage"] = {
       rows: 1
     })),
   price: () => ({ unit: "row_credits", lower: 0, upper: 0 }),
-  charge: () => 0
+  charge: () => 0,
+  facts: null
 }
 
 /**

@@ -10,7 +10,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { Operation, Request } from "../Operation.js"
+import { listOfFacts, oneFact, type Operation, type Request, rowOfFacts } from "../Operation.js"
 import * as Target from "../Target.js"
 import { classify } from "./errors.js"
 import { marketOf } from "./market.js"
@@ -151,7 +151,15 @@ const summaries: Operation<SummariesInput, ReadonlyArray<BacklinksSummary>> = {
       return { value, rows: summary.length }
     }),
   price: ({ targets }) => exact(targets.length * credits.summaryTarget),
-  charge: ({ targets }) => targets.length * credits.summaryTarget
+  charge: ({ targets }) => targets.length * credits.summaryTarget,
+  facts: rowOfFacts({
+    kind: "summary",
+    params: ({ mode }) => ({ mode }),
+    subjects: ({ targets }) => targets,
+    // Safe: the subjects are targets of the wider input.
+    narrow: (input, targets) => ({ ...input, targets: targets as ReadonlyArray<Target.Target> }),
+    isUnknown: ({ isKnown }) => !isKnown
+  })
 }
 
 const decodeMetrics = Schema.decodeUnknownEither(
@@ -184,7 +192,14 @@ const metrics: Operation<ReadonlyArray<Target.Target>, ReadonlyArray<BacklinksMe
       return { value, rows: metrics.length }
     }),
   price: (targets) => upTo(targets.length * credits.metricsRecord),
-  charge: (_, rows) => rows * credits.metricsRecord
+  charge: (_, rows) => rows * credits.metricsRecord,
+  facts: rowOfFacts({
+    kind: "metrics",
+    subjects: (targets) => targets,
+    // Safe: the subjects are targets of the wider input.
+    narrow: (_, targets) => targets as ReadonlyArray<Target.Target>,
+    isUnknown: ({ isKnown }) => !isKnown
+  })
 }
 
 const Link = Schema.Struct({
@@ -249,7 +264,13 @@ const backlinks: Operation<BacklinksInput, ReadonlyArray<Backlink>> = {
   decode: (_, json) =>
     Either.map(decodeLinks(json), ({ backlinks }) => ({ value: backlinks.map(linkOf), rows: backlinks.length })),
   price: ({ limit }) => upTo(limit * credits.backlinkRecord),
-  charge: (_, rows) => rows * credits.backlinkRecord
+  charge: (_, rows) => rows * credits.backlinkRecord,
+  facts: listOfFacts({
+    kind: "backlinks",
+    subject: ({ target }) => target,
+    limit: ({ limit }) => limit,
+    params: ({ doFollowOnly, offset, sortBy }) => ({ doFollowOnly, offset, sortBy: orderOf(sortBy) })
+  })
 }
 
 const decodePage = Schema.decodeUnknownEither(Schema.Struct({ backlinks: Schema.Array(Link), next: text }))
@@ -276,7 +297,13 @@ const page: Operation<PageInput, Page> = {
       rows: backlinks.length
     })),
   price: ({ limit }) => upTo(limit * credits.backlinkRecord),
-  charge: (_, rows) => rows * credits.backlinkRecord
+  charge: (_, rows) => rows * credits.backlinkRecord,
+  facts: oneFact({
+    kind: "page",
+    subject: ({ target }) => target,
+    params: ({ cursor, limit, sortBy }) => ({ cursor, limit, sortBy: orderOf(sortBy) }),
+    isUnknown: ({ backlinks }) => backlinks.length === 0
+  })
 }
 
 const decodeKeywords = Schema.decodeUnknownEither(
@@ -312,7 +339,14 @@ const keywordRankings: Operation<KeywordsInput, ReadonlyArray<KeywordRanking>> =
   decode: ({ keywords }, json) =>
     Either.map(decodeKeywords(json), (rows) => ({ value: rankingsOf(keywords, rows), rows: rows.length })),
   price: ({ keywords }) => upTo(keywordRows(keywords) * credits.keyword),
-  charge: (_, rows) => Math.max(1, rows) * credits.keyword
+  charge: (_, rows) => Math.max(1, rows) * credits.keyword,
+  facts: rowOfFacts({
+    kind: "keyword",
+    params: ({ location, searchEngine, target }) => ({ location: marketOf(location), searchEngine, target }),
+    subjects: ({ keywords }) => keywords,
+    narrow: (input, keywords) => ({ ...input, keywords }),
+    isUnknown: ({ position }) => position === null
+  })
 }
 
 const decodeAuthority = Schema.decodeUnknownEither(
@@ -336,7 +370,12 @@ const domainInlinkRank: Operation<Target.Target, DomainInlinkRank> = {
       rows: pages.length
     })),
   price: () => upTo(credits.domainAuthorityRecord),
-  charge: (_, rows) => rows * credits.domainAuthorityRecord
+  charge: (_, rows) => rows * credits.domainAuthorityRecord,
+  facts: oneFact({
+    kind: "domainInlinkRank",
+    subject: (target) => target,
+    isUnknown: ({ domainInlinkRank }) => domainInlinkRank === null
+  })
 }
 
 const units = Schema.NullOr(Schema.Union(Schema.Finite, Schema.NumberFromString.pipe(Schema.finite())))
@@ -379,7 +418,8 @@ const usage: Contract["usage"] = {
       rows: 1
     })),
   price: () => exact(0),
-  charge: () => 0
+  charge: () => 0,
+  facts: null
 }
 
 const unsupported = (reason: string) => ({ _tag: "Unsupported", reason }) as const

@@ -7,6 +7,9 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { run } from "../../src/cli/score.js"
 
 const Verdict = Schema.Literal("qualified", "too_weak", "too_strong", "unknown", "invalid")
@@ -28,6 +31,7 @@ const Line = Schema.parseJson(
       invalid: Schema.Int,
       units: Schema.Struct({ ahrefs: Schema.NullOr(Schema.Number), se_ranking: Schema.NullOr(Schema.Number) }),
       calls: Schema.Int,
+      cache: Schema.Struct({ fresh: Schema.Int, stale: Schema.Int, bought: Schema.Int }),
       simulated: Schema.optional(Schema.Boolean),
       attribution: Schema.optional(Schema.Struct({ text: Schema.String, url: Schema.String, license: Schema.String }))
     })
@@ -47,6 +51,9 @@ export interface Setup {
   /** Whoever reads the output goes after this many writes. */
   readonly reads?: number | undefined
 }
+
+/** A place of its own for what a run pays for. */
+export const freshCache = () => mkdtempSync(join(tmpdir(), "score-cache-"))
 
 const noNetwork = HttpClient.make(() => Effect.dieMessage("no request was expected"))
 
@@ -73,7 +80,9 @@ export const score = (
         display: (text) => (out.length < reads ? Effect.sync(() => void out.push(text)) : Effect.fail(epipe))
       }),
       Effect.withConsole({ ...console, error: (...texts) => Effect.sync(() => void err.push(...texts.map(String))) }),
-      Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(env)))),
+      Effect.withConfigProvider(
+        ConfigProvider.fromMap(new Map(Object.entries({ SEO_CACHE_DIR: freshCache(), ...env })))
+      ),
       Effect.exit
     )
     return { exit, stdout: out.join(""), stderr: err.join("\n") }

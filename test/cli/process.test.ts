@@ -12,7 +12,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { vi } from "vitest"
 import { AhrefsSimulator, SERankingSimulator } from "../../src/testing/index.js"
-import { linesOf } from "./harness.js"
+import { freshCache, linesOf } from "./harness.js"
 
 // Starting a process takes a second, and many on a machine that is busy.
 vi.setConfig({ testTimeout: 60_000 })
@@ -47,7 +47,7 @@ const score = (
   Effect.async<Ended>((resume) => {
     const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...args], {
       cwd: root,
-      env: { PATH: process.env["PATH"], ...env }
+      env: { PATH: process.env["PATH"], SEO_CACHE_DIR: freshCache(), ...env }
     })
     let stdout = ""
     let stderr = ""

@@ -23,7 +23,8 @@ import {
   makeAhrefs,
   makeSERanking,
   never,
-  text
+  text,
+  plainAhrefs
 } from "../support/stub.js"
 
 const stats = { metrics: { live_refdomains: 42 } }
@@ -439,7 +440,7 @@ describe("over real sockets", () => {
           response.writeHead(status, { location: `${other}/v3` }).end()
         })
       )
-      const ahrefs = yield* Ahrefs.make({ apiKey: Redacted.make(apiKey), apiUrl: first, retry: { times: 0 } })
+      const ahrefs = yield* plainAhrefs({ apiKey: Redacted.make(apiKey), apiUrl: first, retry: { times: 0 } })
       yield* Effect.exit(ahrefs.getReferringDomains("a.com"))
       yield* Effect.exit(ahrefs.getDomainRatings(["a.com"]))
       assert.deepStrictEqual(keys, [`Bearer ${apiKey}`, `Bearer ${apiKey}`])
@@ -451,7 +452,7 @@ describe("over real sockets", () => {
   it.scoped("a closed port: nothing was sent", () =>
     Effect.gen(function* () {
       const url = yield* Effect.scoped(listen(createServer()))
-      const ahrefs = yield* Ahrefs.make({ apiKey: Redacted.make(apiKey), apiUrl: url, retry: { times: 0 } })
+      const ahrefs = yield* plainAhrefs({ apiKey: Redacted.make(apiKey), apiUrl: url, retry: { times: 0 } })
       const error = yield* Effect.flip(ahrefs.getReferringDomains("a.com"))
       hasMembers(error, { _tag: "ProviderUnavailable", mayBeBilled: false, isRetryable: true })
     }).pipe(Effect.provide(FetchHttpClient.layer))
@@ -460,7 +461,7 @@ describe("over real sockets", () => {
   it.scoped("a server that hangs up: the call may have been billed", () =>
     Effect.gen(function* () {
       const url = yield* listen(createServer((request) => request.socket.destroy()))
-      const ahrefs = yield* Ahrefs.make({ apiKey: Redacted.make(apiKey), apiUrl: url })
+      const ahrefs = yield* plainAhrefs({ apiKey: Redacted.make(apiKey), apiUrl: url })
       const error = yield* Effect.flip(ahrefs.getReferringDomains("a.com"))
       hasMembers(error, { _tag: "ProviderUnavailable", mayBeBilled: true, isRetryable: false })
     }).pipe(Effect.provide(FetchHttpClient.layer))

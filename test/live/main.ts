@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
-import { Ahrefs, SERanking } from "../../src/index.js"
+import { Ahrefs, SERanking, SharedState } from "../../src/index.js"
 import type { Charge } from "../../src/Operation.js"
 
 class LiveTestFailed extends Data.TaggedError("LiveTestFailed")<{ readonly message: string }> {}
@@ -33,11 +33,11 @@ const report = (charges: ReadonlyArray<Charge>) =>
 const ahrefs = (apiKey: Redacted.Redacted) =>
   Effect.gen(function* () {
     const { charges, onCharge } = yield* metered
-    const service = yield* Ahrefs.make({ apiKey, onCharge })
+    const service = yield* Ahrefs.make({ apiKey, onCharge }).pipe(Effect.provide(SharedState.layerNoop))
     const usage = yield* service.verify
     yield* Console.log(`ahrefs: ${usage.plan ?? "unknown plan"}, ${usage.left ?? "unknown"} units left`)
     const { domainRating } = yield* service.getDomainRating("ahrefs.com")
-    yield* must(domainRating >= 90, `ahrefs.com has a rating of ${domainRating}`)
+    yield* must(domainRating !== null && domainRating >= 90, `ahrefs.com has a rating of ${domainRating}`)
     const backlinks = yield* service.getBacklinks("ahrefs.com", 10)
     yield* must(backlinks.length > 0, "ahrefs.com has no backlinks")
     const spent = yield* charges
@@ -51,7 +51,7 @@ const ahrefs = (apiKey: Redacted.Redacted) =>
 const seRanking = (apiKey: Redacted.Redacted) =>
   Effect.gen(function* () {
     const { charges, onCharge } = yield* metered
-    const service = yield* SERanking.make({ apiKey, onCharge })
+    const service = yield* SERanking.make({ apiKey, onCharge }).pipe(Effect.provide(SharedState.layerNoop))
     const usage = yield* service.verify
     yield* Console.log(`se_ranking: ${usage.left ?? "unknown"} of ${usage.limit ?? "unknown"} credits left`)
     yield* report(yield* charges)

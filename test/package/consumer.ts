@@ -1,6 +1,6 @@
 // What a user's program compiles against: the packed tarball in an empty project.
 import type * as HttpClient from "@effect/platform/HttpClient"
-import { Ahrefs, SERanking } from "effect-seo-providers"
+import { Ahrefs, SERanking, SharedState } from "effect-seo-providers"
 import type * as AhrefsModule from "effect-seo-providers/Ahrefs"
 import { AhrefsSimulator } from "effect-seo-providers/testing"
 import { Config, Console, Effect, Layer, Redacted } from "effect"
@@ -20,12 +20,13 @@ const program = Effect.gen(function* () {
   })
 )
 
-const layer: Layer.Layer<AhrefsModule.Ahrefs> = Ahrefs.layer({ apiKey: Redacted.make("key") }).pipe(
-  Layer.provide(AhrefsSimulator.layer())
+const layer: Layer.Layer<AhrefsModule.Ahrefs, unknown> = Ahrefs.layer({ apiKey: Redacted.make("key") }).pipe(
+  Layer.provide([AhrefsSimulator.layer(), SharedState.layerMemory()])
 )
-export const fromConfig: Layer.Layer<SERanking.SERanking, unknown, HttpClient.HttpClient> = SERanking.layerConfig({
-  apiKey: Config.redacted("SE_RANKING_API_KEY"),
-  contract: Config.succeed("platform" as const)
-})
+export const fromConfig: Layer.Layer<SERanking.SERanking, unknown, HttpClient.HttpClient | SharedState.SharedState> =
+  SERanking.layerConfig({
+    apiKey: Config.redacted("SE_RANKING_API_KEY"),
+    contract: Config.succeed("platform" as const)
+  })
 
 await Effect.runPromise(Effect.flatMap(Effect.provide(program, layer), (answer) => Console.log(JSON.stringify(answer))))

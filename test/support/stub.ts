@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import * as Ahrefs from "../../src/Ahrefs.js"
 import type { Charge } from "../../src/Operation.js"
 import * as SERanking from "../../src/SERanking.js"
+import * as SharedState from "../../src/SharedState.js"
 
 /** A request as it left; `body` is parsed JSON. */
 export interface Sent {
@@ -109,8 +110,9 @@ export const makeAhrefs = (
 ): Effect.Effect<Kept & { readonly ahrefs: Ahrefs.Service }, never, Scope.Scope> => {
   const { client, ...kept } = stub(script)
   const charges: Array<Charge> = []
-  return Ahrefs.make({ apiKey: Redacted.make(apiKey), onCharge: keeping(charges), ...options }).pipe(
+  return Ahrefs.make({ batchWait: 0, apiKey: Redacted.make(apiKey), onCharge: keeping(charges), ...options }).pipe(
     Effect.provideService(HttpClient.HttpClient, client),
+    Effect.provide(SharedState.layerNoop),
     Effect.map((ahrefs) => ({ ahrefs, charges, ...kept }))
   )
 }
@@ -121,8 +123,13 @@ export const makeSERanking = (
 ): Effect.Effect<Kept & { readonly seranking: SERanking.Service }, never, Scope.Scope> => {
   const { client, ...kept } = stub(script)
   const charges: Array<Charge> = []
-  return SERanking.make({ apiKey: Redacted.make(apiKey), onCharge: keeping(charges), ...options }).pipe(
+  return SERanking.make({ batchWait: 0, apiKey: Redacted.make(apiKey), onCharge: keeping(charges), ...options }).pipe(
     Effect.provideService(HttpClient.HttpClient, client),
+    Effect.provide(SharedState.layerNoop),
     Effect.map((seranking) => ({ seranking, charges, ...kept }))
   )
 }
+
+/** A service that keeps nothing and gathers nothing: what is asked is sent. */
+export const plainAhrefs = (options: Ahrefs.Options) =>
+  Effect.provide(Ahrefs.make({ batchWait: 0, ...options }), SharedState.layerNoop)

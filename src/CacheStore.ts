@@ -1,0 +1,189 @@
+/**
+ * Where facts are kept: a key-value store, reduced to what a cache of paid facts needs of one.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import type { Keyv } from "keyv"
+import { LRUCache } from "lru-cache"
+
+/**
+ * What was bought once.
+ *
+ * - `value`: JSON
+ * - `observedAt`, `freshUntil`: milliseconds since 1970
+ * - `paid`: its share of the call's price in the contract's unit; `null` where nobody stated a price
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Fact {
+  readonly value: unknown
+  readonly observedAt: number
+  readonly freshUntil: number
+  readonly paid: number | null
+}
+
+/**
+ * A fact on its way into a store. `life`: whole milliseconds, at least 1, after which the store may forget it.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Entry {
+  readonly key: string
+  readonly fact: Fact
+  readonly life: number
+}
+
+/**
+ * The store could not answer: whether it knows a fact is unknown, which is not the same as a miss.
+ *
+ * @since 0.1.0
+ * @category Errors
+ */
+export class StoreUnavailable extends Data.TaggedError("StoreUnavailable")<{ readonly message: string }> {}
+
+/**
+ * `getMany` gives an item for each key, `undefined` for what it does not know or cannot read. `setMany` fails where it kept less
+ * than all.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface CacheStore {
+  readonly getMany: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Fact | undefined>, StoreUnavailable>
+  readonly setMany: (entries: ReadonlyArray<Entry>) => Effect.Effect<void, StoreUnavailable>
+  readonly remove: (keys: ReadonlyArray<string>) => Effect.Effect<void, StoreUnavailable>
+}
+
+const format = 1
+
+/** The key is part of it: a value that was moved to another key is nobody's answer. */
+const encode = (key: string, { freshUntil, observedAt, paid, value }: Fact): string =>
+  JSON.stringify([format, key, observedAt, freshUntil, paid, value])
+
+const isCount = (u: unknown): u is number => typeof u === "number" && Number.isFinite(u)
+
+/** `undefined` for everything that is not a fact of this key in this format: a stranger's value is a miss. */
+const decode = (key: string, text: unknown): Fact | undefined => {
+  if (typeof text !== "string") return undefined
+  let read: unknown
+  try {
+    read = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (!Array.isArray(read) || read.length !== 6 || read[0] !== format || read[1] !== key) return undefined
+  const [, , observedAt, freshUntil, paid, value] = read as Array<unknown>
+  if (!isCount(observedAt) || !isCount(freshUntil) || !(paid === null || isCount(paid))) return undefined
+  return { value, observedAt, freshUntil, paid }
+}
+
+/** What a fact weighs, roughly: the length of its text. */
+const weigh = (key: string, { value }: Fact): number => key.length + (JSON.stringify(value)?.length ?? 0) + 64
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Bounds {
+  readonly maxEntries: number
+  /** Counted as the length of the values' JSON text. */
+  readonly maxBytes: number
+}
+
+/**
+ * In this process; what was used longest ago goes first. Values are shared with every reader: they are not to be changed.
+ *
+ * @since 0.1.0
+ * @category Constructors
+ */
+export const memory = ({ maxBytes, maxEntries }: Bounds): CacheStore => {
+  interface Held {
+    readonly fact: Fact
+    readonly until: number
+    readonly bytes: number
+  }
+  const held = new LRUCache<string, Held>({ max: maxEntries, maxSize: maxBytes, sizeCalculation: ({ bytes }) => bytes })
+  return {
+    getMany: (keys) =>
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        keys.map((key) => {
+          const found = held.get(key)
+          return found === undefined || found.until <= now ? undefined : found.fact
+        })
+      ),
+    setMany: (entries) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        for (const { fact, key, life } of entries) held.set(key, { fact, until: now + life, bytes: weigh(key, fact) })
+      }),
+    remove: (keys) =>
+      Effect.sync(() => {
+        for (const key of keys) held.delete(key)
+      })
+  }
+}
+
+/**
+ * How the store's promises are awaited: with a deadline, and not at all while it is known to be down.
+ */
+export type Await = <A>(ask: () => Promise<A>) => Effect.Effect<A, StoreUnavailable>
+
+/**
+ * In a Keyv, whatever is behind it. Facts longer than `maxValueBytes` are not kept.
+ *
+ * @since 0.1.0
+ * @category Constructors
+ */
+export const fromKeyv = (keyv: Keyv, awaited: Await, maxValueBytes: number): CacheStore => ({
+  getMany: (keys) =>
+    keys.length === 0
+      ? Effect.succeed([])
+      : Effect.map(
+          // A single GET is cheaper than an MGET of one.
+          awaited<ReadonlyArray<unknown>>(() =>
+            keys.length === 1
+              ? keyv.get<unknown>(keys[0]!).then((one) => [one])
+              : keyv.getMany<unknown>(keys as Array<string>)
+          ),
+          (texts) => keys.map((key, i) => decode(key, texts[i]))
+        ),
+  setMany: (entries) => {
+    const texts = entries
+      .map(({ fact, key, life }) => ({ key, value: encode(key, fact), ttl: life }))
+      .filter(({ value }) => value.length <= maxValueBytes)
+    const dropped = entries.length - texts.length
+    const kept =
+      texts.length === 0
+        ? Effect.void
+        : Effect.flatMap(
+            awaited(async () => (await keyv.setMany(texts)) as ReadonlyArray<boolean> | undefined),
+            (kept) =>
+              kept?.includes(false)
+                ? new StoreUnavailable({ message: "The store did not keep all it was given" })
+                : Effect.void
+          )
+    return dropped === 0
+      ? kept
+      : Effect.zipRight(
+          Effect.logWarning(`${dropped} answers are too large to be kept, and will be bought again`),
+          kept
+        )
+  },
+  remove: (keys) => (keys.length === 0 ? Effect.void : Effect.asVoid(awaited(() => keyv.delete(keys as Array<string>))))
+})
+
+/**
+ * Keeps nothing.
+ *
+ * @since 0.1.0
+ * @category Constructors
+ */
+export const noop: CacheStore = {
+  getMany: (keys) => Effect.succeed(keys.map(() => undefined)),
+  setMany: () => Effect.void,
+  remove: () => Effect.void
+}

@@ -1,0 +1,420 @@
+/**
+ * Facts already paid for.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import type { Keyv } from "keyv"
+import { LRUCache } from "lru-cache"
+import {
+  type Bounds,
+  type CacheStore,
+  type Entry,
+  type Fact,
+  fromKeyv,
+  memory,
+  noop,
+  type StoreUnavailable
+} from "./CacheStore.js"
+import * as Guard from "./internal/guard.js"
+import * as Redis from "./internal/redis.js"
+import { scopeOf } from "./internal/scope.js"
+import type { Provider } from "./Operation.js"
+import * as Target from "./Target.js"
+
+/**
+ * How long a fact may answer. All windows begin when the provider said it; `freshFor` first, the others after it.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Policy {
+  /** By provider and kind, e.g. `{ "ahrefs.metrics": "7 days" }`; else the operation's own, a day for most. */
+  readonly freshFor?: Readonly<Record<string, Duration.DurationInput>> | undefined
+  /** Facts that the provider does not know; default 6 hours. */
+  readonly unknownFor?: Duration.DurationInput | undefined
+  /** Answered at once and bought anew behind the caller's back. Default 0: that costs. */
+  readonly staleWhileRevalidate?: Duration.DurationInput | undefined
+  /** Answered where the provider fails or limits the rate. Default 1 day. */
+  readonly staleIfError?: Duration.DurationInput | undefined
+  /** Answered where the account is exhausted. Default 7 days. */
+  readonly staleIfExhausted?: Duration.DurationInput | undefined
+  /** The part of `freshFor` that is drawn by lot, 0 to 0.5, so that facts bought together do not end together. Default 0.1. */
+  readonly jitter?: number | undefined
+  /**
+   * What happens to facts of which the store cannot say whether they were bought: `pay` for them (default), `fail` with
+   * `CacheUnavailable`, or answer with the `stale` ones that this process still has and pay for the rest.
+   */
+  readonly onCacheUnavailable?: "pay" | "fail" | "stale" | undefined
+}
+
+/**
+ * The first level, in this process, before a store that others share.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface FirstLevel extends Partial<Bounds> {
+  /** How long it answers in place of the store, and an invalidation by another process may go unseen. Default 10 seconds. */
+  readonly life?: Duration.DurationInput | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface MemoryOptions extends Policy, Partial<Bounds> {}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface StoreOptions extends Policy {
+  readonly firstLevel?: FirstLevel | undefined
+  /** How long an answer of the store is waited for; default 50 ms. */
+  readonly deadline?: Duration.DurationInput | undefined
+  /** Longer values are answered but not kept; default 4 MB. */
+  readonly maxValueBytes?: number | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export type RedisOptions = StoreOptions &
+  Redis.Server & {
+    /** The beginning of every key: letters, digits, `_`, `-`. Default `seo`. */
+    readonly namespace?: string | undefined
+  }
+
+/** {@link Policy} with every default filled in, in milliseconds. */
+export interface Windows {
+  readonly freshFor: Readonly<Record<string, number>>
+  readonly unknownFor: number
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly staleIfExhausted: number
+  readonly jitter: number
+  readonly onCacheUnavailable: "pay" | "fail" | "stale"
+}
+
+/** Where a fact is kept. `scope` and `subject`: what invalidations go by. */
+export interface FactId {
+  readonly key: string
+  readonly scope: string
+  readonly subject: string
+}
+
+/**
+ * An account as the cache knows it.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Account {
+  readonly provider: Provider
+  readonly apiKey: Redacted.Redacted
+  readonly apiUrl?: string | undefined
+  readonly cacheScope?: string | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Service {
+  /** @internal */
+  readonly windows: Windows
+  /** @internal An item for each id, whatever its age. */
+  readonly getMany: (ids: ReadonlyArray<FactId>) => Effect.Effect<ReadonlyArray<Fact | undefined>, StoreUnavailable>
+  /** @internal The same, past the first level. */
+  readonly readMany: (ids: ReadonlyArray<FactId>) => Effect.Effect<ReadonlyArray<Fact | undefined>, StoreUnavailable>
+  /** @internal What this process has, without asking anybody. */
+  readonly peekMany: (ids: ReadonlyArray<FactId>) => ReadonlyArray<Fact | undefined>
+  /** @internal Never fails: what the store does not take is kept here, and told. */
+  readonly setMany: (entries: ReadonlyArray<Entry>) => Effect.Effect<void>
+  /**
+   * Forgets all that is known of a target, for every account: a domain, host or URL as it was asked for. Other processes see
+   * it within the first level's life.
+   */
+  readonly invalidateTarget: (target: string) => Effect.Effect<void, StoreUnavailable>
+  /** Forgets all that an account, or the scope it shares, has bought. */
+  readonly invalidateAccount: (account: Account) => Effect.Effect<void, StoreUnavailable>
+  /** Forgets everything. */
+  readonly invalidateAll: Effect.Effect<void, StoreUnavailable>
+  /** Whether the store answers at present. */
+  readonly isUp: Effect.Effect<boolean>
+}
+
+/**
+ * @since 0.1.0
+ * @category Context
+ */
+export class ProviderCache extends Context.Tag("effect-seo-providers/ProviderCache")<ProviderCache, Service>() {}
+
+const longest = Duration.toMillis("365 days")
+
+const invalid = (name: string, message: string) => Effect.fail(ConfigError.InvalidData([name], message))
+
+/** A whole number of milliseconds: a fraction would be lost on the way to a store, and a zero live for ever. */
+const millis = (
+  name: string,
+  input: Duration.DurationInput,
+  min: number
+): Effect.Effect<number, ConfigError.ConfigError> =>
+  Effect.suspend(() => {
+    const value = typeof input === "number" ? input : Duration.toMillis(input)
+    const rounded = Math.round(value)
+    return rounded >= min && rounded <= longest
+      ? Effect.succeed(rounded)
+      : invalid(name, `must be a duration of ${min} ms to 365 days`)
+  })
+
+const whole = (name: string, value: number): Effect.Effect<number, ConfigError.ConfigError> =>
+  Number.isSafeInteger(value) && value >= 1 ? Effect.succeed(value) : invalid(name, "must be a whole number from 1")
+
+const windowsOf = (policy: Policy): Effect.Effect<Windows, ConfigError.ConfigError> =>
+  Effect.gen(function* () {
+    const { jitter = 0.1, onCacheUnavailable = "pay" } = policy
+    if (!(jitter >= 0 && jitter <= 0.5)) return yield* invalid("jitter", "must be a number from 0 to 0.5")
+    const lives: Record<string, number> = {}
+    for (const [kind, input] of Object.entries(policy.freshFor ?? {})) {
+      lives[kind] = yield* millis(`freshFor.${kind}`, input, 1)
+    }
+    return {
+      freshFor: lives,
+      unknownFor: yield* millis("unknownFor", policy.unknownFor ?? "6 hours", 1),
+      staleWhileRevalidate: yield* millis("staleWhileRevalidate", policy.staleWhileRevalidate ?? 0, 0),
+      staleIfError: yield* millis("staleIfError", policy.staleIfError ?? "1 day", 0),
+      staleIfExhausted: yield* millis("staleIfExhausted", policy.staleIfExhausted ?? "7 days", 0),
+      jitter,
+      onCacheUnavailable
+    }
+  })
+
+interface Held {
+  readonly fact: Fact
+  /** How long it answers in place of the store. */
+  readonly until: number
+  readonly bytes: number
+}
+
+const mark = { all: "void:all", scope: (scope: string) => `void:{${scope}}`, targets: "void:targets" }
+const targetMark = (subject: string) => `void:target:${subject.length > 200 ? subject.slice(0, 200) : subject}`
+
+const make = (
+  store: CacheStore,
+  options: Policy & {
+    readonly firstLevel: { readonly bounds: Bounds; readonly life: number } | null
+    readonly isUp: () => boolean
+  }
+): Effect.Effect<Service, ConfigError.ConfigError> =>
+  Effect.gen(function* () {
+    const windows = yield* windowsOf(options)
+    const first = options.firstLevel
+    const held =
+      first &&
+      new LRUCache<string, Held>({
+        max: first.bounds.maxEntries,
+        maxSize: first.bounds.maxBytes,
+        sizeCalculation: ({ bytes }) => bytes
+      })
+    const hold = (key: string, fact: Fact, now: number) =>
+      held?.set(key, {
+        fact,
+        until: now + first!.life,
+        bytes: key.length + (JSON.stringify(fact.value)?.length ?? 0) + 64
+      })
+
+    // What was said before such a moment no longer counts. Read anew as often as the first level is.
+    const marks = new Map<string, { readonly since: number; readonly until: number }>()
+    const since = (key: string): number => marks.get(key)?.since ?? -Infinity
+    const readMarks = (keys: ReadonlyArray<string>, now: number): Effect.Effect<void, StoreUnavailable> => {
+      const old = keys.filter((key) => !((marks.get(key)?.until ?? 0) > now))
+      if (old.length === 0) return Effect.void
+      return Effect.map(store.getMany(old), (found) => {
+        old.forEach((key, i) =>
+          marks.set(key, { since: found[i]?.observedAt ?? -Infinity, until: now + (first?.life ?? Infinity) })
+        )
+      })
+    }
+    const isVoid = ({ scope }: FactId, { observedAt }: Fact) =>
+      observedAt <= since(mark.all) || observedAt <= since(mark.scope(scope))
+
+    const readMany: Service["readMany"] = (ids) =>
+      Effect.clockWith((clock) => {
+        const now = clock.unsafeCurrentTimeMillis()
+        const scopes = Array.from(new Set(ids.map(({ scope }) => mark.scope(scope))))
+        return Effect.flatMap(readMarks([mark.all, mark.targets, ...scopes], now), () =>
+          Effect.flatMap(store.getMany(ids.map(({ key }) => key)), (facts) => {
+            const valid = facts.map((fact, i) => (fact === undefined || isVoid(ids[i]!, fact) ? undefined : fact))
+            const kept = (valid: ReadonlyArray<Fact | undefined>) => {
+              valid.forEach((fact, i) => fact && hold(ids[i]!.key, fact, now))
+              return valid
+            }
+            if (since(mark.targets) === -Infinity) return Effect.succeed(kept(valid))
+            // Somebody has invalidated a target lately: each target's own mark decides.
+            const subjects = ids.map(({ subject }) => targetMark(subject))
+            return Effect.map(store.getMany(subjects), (marked) =>
+              kept(
+                valid.map((fact, i) =>
+                  fact && fact.observedAt <= (marked[i]?.observedAt ?? -Infinity) ? undefined : fact
+                )
+              )
+            )
+          })
+        )
+      })
+
+    const getMany: Service["getMany"] =
+      held === null
+        ? readMany
+        : (ids) =>
+            Effect.clockWith((clock) => {
+              const now = clock.unsafeCurrentTimeMillis()
+              const missing: Array<number> = []
+              const found = ids.map((id, i) => {
+                const one = held.get(id.key)
+                if (one !== undefined && one.until > now && !isVoid(id, one.fact)) return one.fact
+                missing.push(i)
+                return undefined
+              })
+              if (missing.length === 0) return Effect.succeed(found)
+              return Effect.map(readMany(missing.map((i) => ids[i]!)), (facts) => {
+                missing.forEach((i, j) => {
+                  found[i] = facts[j]
+                })
+                return found
+              })
+            })
+
+    const markNow = (keys: ReadonlyArray<string>) =>
+      Effect.clockWith((clock) => {
+        const now = clock.unsafeCurrentTimeMillis()
+        const fact: Fact = { value: true, observedAt: now, freshUntil: now, paid: null }
+        held?.clear()
+        for (const key of keys) marks.delete(key)
+        return store.setMany(keys.map((key) => ({ key, fact, life: longest })))
+      })
+
+    return {
+      windows,
+      getMany,
+      readMany,
+      peekMany: (ids) => ids.map(({ key }) => held?.get(key)?.fact),
+      setMany: (entries) =>
+        Effect.clockWith((clock) => {
+          const now = clock.unsafeCurrentTimeMillis()
+          for (const { fact, key } of entries) hold(key, fact, now)
+          return Effect.catchAll(store.setMany(entries), ({ message }) =>
+            Effect.logWarning(`${entries.length} facts were bought but not kept: ${message}`)
+          )
+        }),
+      invalidateTarget: (target) =>
+        markNow([mark.targets, ...Array.from(new Set([target, Target.key(target)]), targetMark)]),
+      invalidateAccount: (account) => markNow([mark.scope(scopeOf(account))]),
+      invalidateAll: markNow([mark.all]),
+      isUp: Effect.sync(options.isUp)
+    }
+  })
+
+const boundsOf = ({ maxBytes = 64 * 2 ** 20, maxEntries = 50_000 }: Partial<Bounds>) =>
+  Effect.all({ maxEntries: whole("maxEntries", maxEntries), maxBytes: whole("maxBytes", maxBytes) })
+
+const overKeyv = (keyv: Keyv, guard: Guard.Guard, options: StoreOptions) =>
+  Effect.gen(function* () {
+    const store = fromKeyv(keyv, guard.awaited, yield* whole("maxValueBytes", options.maxValueBytes ?? 4 * 2 ** 20))
+    const { firstLevel = {} } = options
+    return yield* make(store, {
+      ...options,
+      firstLevel: {
+        bounds: yield* boundsOf(firstLevel),
+        life: yield* millis("firstLevel.life", firstLevel.life ?? "10 seconds", 0)
+      },
+      isUp: guard.isUp
+    })
+  })
+
+/** How long an answer of a store is waited for. */
+export const deadlineOf = (options: StoreOptions): Effect.Effect<number, ConfigError.ConfigError> =>
+  millis("deadline", options.deadline ?? 50, 1)
+
+/** A cache over a connection that others use too. */
+export const overRedis = (redis: Redis.Redis, options: StoreOptions): Effect.Effect<Service, ConfigError.ConfigError> =>
+  overKeyv(redis.keyv, redis, options)
+
+/** The connection that the options describe. */
+export const connection = (options: RedisOptions) =>
+  Effect.flatMap(deadlineOf(options), (deadlineMillis) =>
+    Redis.make(options, { namespace: options.namespace ?? "seo", deadlineMillis })
+  )
+
+/**
+ * In this process: 50,000 facts and 64 MB by default; what was used longest ago goes first.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<ProviderCache, ConfigError.ConfigError> =>
+  Layer.effect(
+    ProviderCache,
+    Effect.flatMap(boundsOf(options), (bounds) =>
+      make(memory(bounds), { ...options, firstLevel: null, isUp: () => true })
+    )
+  )
+
+/**
+ * In a Keyv of yours. It is not closed with the layer. Give it `throwOnErrors: true`: without it a Keyv reports a store that
+ * is down as a miss, and a miss is paid for.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerKeyv = (
+  keyv: Keyv,
+  options: StoreOptions = {}
+): Layer.Layer<ProviderCache, ConfigError.ConfigError> =>
+  Layer.effect(
+    ProviderCache,
+    Effect.flatMap(deadlineOf(options), (deadline) => overKeyv(keyv, Guard.make(deadline), options))
+  )
+
+/**
+ * In Redis, over a connection of its own. `SharedState.layerRedis` has the claims with it, over the same connection.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerRedis = (options: RedisOptions): Layer.Layer<ProviderCache, ConfigError.ConfigError> =>
+  Layer.scoped(
+    ProviderCache,
+    Effect.flatMap(connection(options), (redis) => overRedis(redis, options))
+  )
+
+/**
+ * {@link layerRedis} from `Config`.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerRedisConfig = (
+  config: Config.Config.Wrap<RedisOptions>
+): Layer.Layer<ProviderCache, ConfigError.ConfigError> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(config), layerRedis))
+
+/**
+ * Keeps nothing: every fact is bought.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerNoop: Layer.Layer<ProviderCache> = Layer.effect(
+  ProviderCache,
+  Effect.orDie(make(noop, { firstLevel: null, isUp: () => true }))
+)

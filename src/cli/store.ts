@@ -1,0 +1,92 @@
+/** Where the command keeps what was paid for: in Redis where REDIS_URL names one, else in a file of the user's. */
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { Keyv, type KeyvEntry } from "keyv"
+import { open } from "lmdb"
+import * as SharedState from "../SharedState.js"
+import { BadUsage } from "./failure.js"
+
+const settings = Config.all({
+  redisUrl: Config.option(Config.redacted(Config.nonEmptyString("REDIS_URL"))),
+  cacheDir: Config.option(Config.nonEmptyString("SEO_CACHE_DIR")),
+  xdgCache: Config.option(Config.nonEmptyString("XDG_CACHE_HOME")),
+  home: Config.option(Config.nonEmptyString("HOME"))
+})
+
+interface Kept {
+  readonly text: string
+  readonly until: number
+}
+
+/** Several processes may have it open. What has ended is left out, and taken away when the file is opened. */
+const fileStore = (path: string) =>
+  Effect.gen(function* () {
+    const clock = yield* Effect.clock
+    const now = () => clock.unsafeCurrentTimeMillis()
+    const files = yield* Effect.acquireRelease(
+      Effect.try(() => open<Kept, string>({ path, compression: true })),
+      (one) => Effect.promise(() => one.close())
+    )
+    const ended = Array.from(files.getRange().filter(({ value }) => value.until <= now()))
+    yield* Effect.tryPromise(() => files.batch(() => ended.forEach(({ key }) => void files.remove(key))))
+    const read = (key: string) => {
+      const kept = files.get(key)
+      return kept === undefined || kept.until <= now() ? undefined : kept.text
+    }
+    const store = {
+      get: async (key: string) => read(key),
+      getMany: async (keys: Array<string>) => keys.map(read),
+      set: (key: string, text: string, ttl?: number) => files.put(key, { text, until: now() + (ttl ?? 0) }),
+      setMany: async (entries: ReadonlyArray<KeyvEntry<string>>) => {
+        await files.batch(() => {
+          for (const { key, ttl, value } of entries) files.put(key, { text: value, until: now() + (ttl ?? 0) })
+        })
+      },
+      delete: (key: string) => files.remove(key),
+      clear: () => files.clearAsync()
+    }
+    return new Keyv({
+      store,
+      throwOnErrors: true,
+      serialize: ({ value }) => value as string,
+      deserialize: (text) => ({ value: text as never, expires: undefined })
+    })
+  })
+
+const overFile = Effect.fnUntraced(function* (dir: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  yield* fs.makeDirectory(dir, { recursive: true })
+  // A file on a slow disk takes longer than a server.
+  return SharedState.layerKeyv(yield* fileStore(path.join(dir, "facts.mdb")), { deadline: "2 seconds" })
+})
+
+const layerOf = Effect.gen(function* () {
+  const { cacheDir, home, redisUrl, xdgCache } = yield* settings
+  if (Option.isSome(redisUrl)) return SharedState.layerRedis({ url: redisUrl.value })
+  const path = yield* Path.Path
+  const own = (base: string) => path.join(base, "effect-seo-providers")
+  const dir = cacheDir.pipe(
+    Option.orElse(() => Option.map(xdgCache, own)),
+    Option.orElse(() => Option.map(home, (dir) => own(path.join(dir, ".cache"))))
+  )
+  if (Option.isNone(dir)) return SharedState.layerMemory()
+  const file = yield* Effect.either(overFile(dir.value))
+  if (file._tag === "Right") return file.right
+  return yield* new BadUsage({
+    message: `What is paid for cannot be kept in ${dir.value}. Set SEO_CACHE_DIR to a directory that can be written, or REDIS_URL`
+  })
+})
+
+/** Of the environment. */
+export const layer = Layer.unwrapScoped(layerOf).pipe(
+  Layer.catchAll((error) =>
+    Layer.fail(
+      error._tag === "BadUsage" ? error : new BadUsage({ message: "REDIS_URL is no address of a Redis server" })
+    )
+  )
+)

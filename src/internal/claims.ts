@@ -1,0 +1,135 @@
+/** The right, held for a short time, to buy one missing fact: the others wait for the buyer's answer. */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { randomUUID } from "node:crypto"
+import type { StoreUnavailable } from "../CacheStore.js"
+import type { Redis } from "./redis.js"
+
+export interface Service {
+  /** Whether each key was won, in one round trip. */
+  readonly acquire: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreUnavailable>
+  /** Keeps what was won for as long as the scope is open, then lets go of it and wakes those who wait. */
+  readonly hold: (keys: ReadonlyArray<string>) => Effect.Effect<void, never, Scope.Scope>
+  /** Ends when one of the keys is let go of, or when it is time to look again. */
+  readonly changed: (keys: ReadonlyArray<string>) => Effect.Effect<void>
+}
+
+export class Claims extends Context.Tag("effect-seo-providers/internal/Claims")<Claims, Service>() {}
+
+/** Those who wait in this process, by key. */
+const waiting = () => {
+  const byKey = new Map<string, Set<Deferred.Deferred<void>>>()
+  return {
+    wake: (keys: ReadonlyArray<string>): void => {
+      for (const key of keys) {
+        for (const one of byKey.get(key) ?? []) Deferred.unsafeDone(one, Effect.void)
+      }
+    },
+    wait: (keys: ReadonlyArray<string>): Effect.Effect<void> =>
+      Effect.acquireUseRelease(
+        Effect.map(Deferred.make<void>(), (one) => {
+          for (const key of keys) {
+            const all = byKey.get(key) ?? new Set()
+            byKey.set(key, all.add(one))
+          }
+          return one
+        }),
+        Deferred.await,
+        (one) =>
+          Effect.sync(() => {
+            for (const key of keys) {
+              const all = byKey.get(key)
+              all?.delete(one)
+              if (all?.size === 0) byKey.delete(key)
+            }
+          })
+      )
+  }
+}
+
+/** In one process a holder always lets go: nothing has to expire. */
+const memory = Effect.sync((): Service => {
+  const held = new Set<string>()
+  const { wait, wake } = waiting()
+  return {
+    acquire: (keys) => Effect.sync(() => keys.map((key) => !held.has(key) && held.add(key) !== undefined)),
+    hold: (keys) =>
+      Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          for (const key of keys) held.delete(key)
+          wake(keys)
+        })
+      ),
+    // Let go of between the question and the waiting, it would never wake.
+    changed: (keys) => Effect.suspend(() => (keys.some((key) => !held.has(key)) ? Effect.void : wait(keys)))
+  }
+})
+
+const acquireScript = `
+local won = {}
+for i, key in ipairs(KEYS) do
+  won[i] = redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+end
+return won`
+
+const renewScript = `
+for _, key in ipairs(KEYS) do
+  if redis.call('GET', key) == ARGV[1] then redis.call('PEXPIRE', key, ARGV[2]) end
+end`
+
+const releaseScript = `
+for _, key in ipairs(KEYS) do
+  if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end
+end
+redis.call('PUBLISH', ARGV[2], ARGV[3])`
+
+// What was published while nobody listened is found by looking.
+const lookAgain = "100 millis"
+
+const overRedis = (redis: Redis, namespace: string, life: number) =>
+  Effect.gen(function* () {
+    const owner = randomUUID()
+    const channel = `${namespace}:released`
+    const { wait, wake } = waiting()
+    yield* redis.listen(channel, (message) => wake(message.split("\n")))
+    const named = (keys: ReadonlyArray<string>) => keys.map((key) => `${namespace}:claim:${key}`)
+    const run = (script: string, keys: ReadonlyArray<string>, ...args: ReadonlyArray<string>) =>
+      redis.awaited(() => redis.evaluate(script, named(keys), args))
+    const renewed = (keys: ReadonlyArray<string>) =>
+      Effect.ignoreLogged(run(renewScript, keys, owner, String(life))).pipe(
+        Effect.schedule(Schedule.spaced(life / 3)),
+        Effect.delay(life / 3)
+      )
+    const service: Service = {
+      acquire: (keys) =>
+        Effect.map(run(acquireScript, keys, owner, String(life)), (won) =>
+          keys.map((_, i) => Array.isArray(won) && won[i] === 1)
+        ),
+      hold: (keys) =>
+        Effect.zipRight(
+          // A claim that cannot be given back expires.
+          Effect.addFinalizer(() => Effect.ignoreLogged(run(releaseScript, keys, owner, channel, keys.join("\n")))),
+          Effect.asVoid(Effect.forkScoped(Effect.interruptible(renewed(keys))))
+        ),
+      changed: (keys) => Effect.raceFirst(wait(keys), Effect.sleep(lookAgain))
+    }
+    return service
+  })
+
+/** Everybody wins: nobody waits for anybody. */
+const noop: Service = {
+  acquire: (keys) => Effect.succeed(keys.map(() => true)),
+  hold: () => Effect.void,
+  changed: () => Effect.void
+}
+
+export const layerMemory: Layer.Layer<Claims> = Layer.effect(Claims, memory)
+
+export const layerRedis = (redis: Redis, namespace: string, life: number): Layer.Layer<Claims> =>
+  Layer.scoped(Claims, overRedis(redis, namespace, life))
+
+export const layerNoop: Layer.Layer<Claims> = Layer.succeed(Claims, noop)

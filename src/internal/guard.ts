@@ -1,0 +1,68 @@
+/** No answer of a store is waited for longer than a deadline, and a store that is down is not asked on every call. */
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import { type Await, StoreUnavailable } from "../CacheStore.js"
+
+export interface Guard {
+  readonly awaited: Await
+  readonly isUp: () => boolean
+}
+
+const threshold = 5
+const restMillis = 1_000
+
+const up = Metric.gauge("seo_provider_store_up", {
+  description: "1 while the shared store answers, 0 while it does not"
+})
+const failed = Metric.counter("seo_provider_store_failures_total", {
+  description: "Questions that the shared store did not answer in time",
+  incremental: true
+})
+
+/** The wall clock on purpose: a socket does not run on a test's clock. */
+export const make = (deadlineMillis: number): Guard => {
+  let failures = 0
+  let restsUntil = 0
+  const isUp = () => failures < threshold
+
+  const failure = (message: string): Effect.Effect<never, StoreUnavailable> =>
+    Effect.suspend(() => {
+      failures++
+      if (!isUp()) restsUntil = performance.now() + restMillis
+      const told =
+        failures === threshold
+          ? Effect.zipRight(Metric.set(up, 0), Effect.logWarning(`The shared store is down: ${message}`))
+          : Effect.void
+      return Effect.zipRight(Effect.zipRight(Metric.increment(failed), told), new StoreUnavailable({ message }))
+    })
+  const success = <A>(value: A): Effect.Effect<A> => {
+    const wasDown = !isUp()
+    failures = 0
+    if (!wasDown) return Effect.succeed(value)
+    return Effect.as(Effect.zipRight(Metric.set(up, 1), Effect.logInfo("The shared store is up again")), value)
+  }
+
+  return {
+    isUp,
+    awaited: (ask) =>
+      Effect.async((resume) => {
+        const now = performance.now()
+        if (!isUp()) {
+          if (now < restsUntil) return resume(new StoreUnavailable({ message: "The shared store is down" }))
+          // One call tries it; the others rest until it has answered.
+          restsUntil = now + restMillis
+        }
+        const timer = setTimeout(() => resume(failure(`no answer in ${deadlineMillis} ms`)), deadlineMillis)
+        const end = <A>(told: () => Effect.Effect<A, StoreUnavailable>) => {
+          clearTimeout(timer)
+          resume(Effect.suspend(told) as never)
+        }
+        ask().then(
+          (value) => end(() => success(value)),
+          // Its text may hold a host and a password.
+          (error: unknown) => end(() => failure(error instanceof Error ? error.name : "unknown error"))
+        )
+        return Effect.sync(() => clearTimeout(timer))
+      })
+  }
+}

@@ -1,0 +1,120 @@
+/** The one place that touches node-redis: connections that never hang their callers, and come back by themselves. */
+import KeyvRedis, { createClient, createCluster, createSentinel } from "@keyv/redis"
+import * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import { constVoid } from "effect/Function"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { Keyv } from "keyv"
+import * as Guard from "./guard.js"
+
+export interface Node {
+  readonly host: string
+  readonly port: number
+}
+
+export type Server =
+  | { readonly url: string | Redacted.Redacted }
+  | { readonly cluster: ReadonlyArray<Node>; readonly password?: Redacted.Redacted | undefined }
+  | {
+      readonly sentinel: ReadonlyArray<Node>
+      readonly name: string
+      readonly password?: Redacted.Redacted | undefined
+    }
+
+export interface Redis extends Guard.Guard {
+  /** A Keyv over this connection. */
+  readonly keyv: Keyv
+  readonly evaluate: (script: string, keys: ReadonlyArray<string>, args: ReadonlyArray<string>) => Promise<unknown>
+  readonly listen: (channel: string, heard: (message: string) => void) => Effect.Effect<void, never, Scope.Scope>
+}
+
+const isNamespace = /^[A-Za-z0-9_-]{1,64}$/
+
+export const checkedNamespace = (namespace: string): Effect.Effect<string, ConfigError.ConfigError> =>
+  isNamespace.test(namespace)
+    ? Effect.succeed(namespace)
+    : Effect.fail(ConfigError.InvalidData(["namespace"], "must be 1 to 64 letters, digits, _ or -"))
+
+// Never `false`: a client would then not come back.
+const reconnectStrategy = (retries: number): number => Math.min(50 * 2 ** Math.min(retries, 6), 2_000)
+
+// A socket that is silent for 3 s is dead: the ping keeps a live one from being silent.
+const socket = { connectTimeout: 500, socketTimeout: 3_000, reconnectStrategy }
+const client = { disableOfflineQueue: true, pingInterval: 1_000, commandsQueueMaxLength: 100_000 }
+
+const open = (server: Server) => {
+  if ("url" in server) {
+    const url = Redacted.isRedacted(server.url) ? Redacted.value(server.url) : server.url
+    return createClient({ url, socket, ...client })
+  }
+  const password = server.password && { password: Redacted.value(server.password) }
+  return "cluster" in server
+    ? createCluster({
+        rootNodes: server.cluster.map((node) => ({ socket: node })),
+        defaults: { ...client, ...password, socket }
+      })
+    : createSentinel({
+        name: server.name,
+        sentinelRootNodes: server.sentinel.map(({ host, port }) => ({ host, port })),
+        nodeClientOptions: { ...client, ...password, socket },
+        sentinelClientOptions: { socket }
+      })
+}
+
+const isReady = (one: ReturnType<typeof open>): boolean => ("isReady" in one ? one.isReady : one.isOpen)
+
+/** Comes up in the background, however long that takes: whoever asks before is told that it is down. */
+const connected = (server: Server, whenUp: (one: ReturnType<typeof open>) => Promise<unknown> = async () => {}) =>
+  Effect.gen(function* () {
+    const one = yield* Effect.try({
+      try: () => open(server),
+      catch: () => ConfigError.InvalidData(["redis"], "is no address of a Redis server")
+    })
+    // Errors come with the answers; an event nobody listens to would end the process.
+    one.on("error", constVoid)
+    one.setMaxListeners(0)
+    yield* Effect.tryPromise(() => (one.isOpen ? Promise.resolve() : one.connect()).then(() => whenUp(one))).pipe(
+      Effect.retry(Schedule.spaced("500 millis")),
+      Effect.forkScoped
+    )
+    yield* Effect.addFinalizer(() => Effect.sync(() => void one.destroy()))
+    return one
+  })
+
+export const make = (
+  server: Server,
+  options: { readonly namespace: string; readonly deadlineMillis: number }
+): Effect.Effect<Redis, ConfigError.ConfigError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const namespace = yield* checkedNamespace(options.namespace)
+    const guard = Guard.make(options.deadlineMillis)
+    const values = yield* connected(server)
+    // Scripts have a connection of their own: behind a large value on the same one they would wait for all of it.
+    const scripts = yield* connected(server)
+    const whenReady =
+      (one: ReturnType<typeof open>): Guard.Guard["awaited"] =>
+      (ask) =>
+        guard.awaited(() => (isReady(one) ? ask() : Promise.reject(new Error("not connected"))))
+    const keyv = new Keyv(new KeyvRedis(values as never), {
+      namespace,
+      useKeyPrefix: false,
+      throwOnErrors: true,
+      // The store's own text goes through as it is: it says itself when it ends.
+      serialize: ({ value }) => value as string,
+      deserialize: (text) => ({ value: text as never, expires: undefined })
+    })
+    keyv.on("error", constVoid)
+    return {
+      isUp: guard.isUp,
+      awaited: whenReady(values),
+      keyv,
+      evaluate: (script, keys, args) =>
+        isReady(scripts)
+          ? scripts.eval(script, { keys: keys as Array<string>, arguments: args as Array<string> })
+          : Promise.reject(new Error("not connected")),
+      listen: (channel, heard) =>
+        Effect.ignoreLogged(connected(server, (one) => one.subscribe(channel, heard))).pipe(Effect.asVoid)
+    }
+  })

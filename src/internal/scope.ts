@@ -1,0 +1,51 @@
+/** Who may see a fact, and where it is kept: keys that are the same for equal requests and differ for different ones. */
+import * as Redacted from "effect/Redacted"
+import { createHash, createHmac } from "node:crypto"
+import type { Facts, Provider, Wire } from "../Operation.js"
+
+const isScope = /^[A-Za-z0-9_-]{1,64}$/
+
+/** 8 bytes of a keyed hash: tells accounts apart and says nothing of the key. */
+const fingerprint = (text: string): string =>
+  createHmac("sha256", "effect-seo-providers/account").update(text).digest("hex").slice(0, 16)
+
+export const isScopeName = (name: string): boolean => isScope.test(name)
+
+/** An account's facts are its own, and those of a server of one's own never mix with the provider's. */
+export const scopeOf = ({
+  apiKey,
+  apiUrl,
+  cacheScope,
+  provider
+}: {
+  readonly provider: Provider
+  readonly apiKey: Redacted.Redacted
+  readonly apiUrl?: string | undefined
+  readonly cacheScope?: string | undefined
+}): string => {
+  const server = apiUrl === undefined ? "" : apiUrl.replace(/\/+$/, "")
+  return cacheScope === undefined
+    ? `a.${fingerprint(JSON.stringify([provider, server, Redacted.value(apiKey)]))}`
+    : `s.${cacheScope}.${fingerprint(JSON.stringify([provider, server]))}`
+}
+
+/** JSON with the members in order, without those that are undefined. */
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_, member: unknown) =>
+    typeof member === "object" && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+      : member
+  ) ?? ""
+
+const hash = (text: string): string => createHash("sha256").update(text).digest("base64url")
+
+const isPlain = /^[a-z0-9._-]{1,100}$/
+
+/** A word that is part of a key, as it is where it is a host, else as its hash. A hash is longer than any label before it. */
+const word = (text: string): string => (isPlain.test(text) ? text : `#${hash(canonical(text))}`)
+
+/** What the keys of all facts of one request begin with; the braces keep a scope in one slot of a cluster. */
+export const stem = <I, A>(scope: string, wire: Wire, facts: Facts<I, A>, input: I): string =>
+  `{${scope}}:${wire.provider}:${wire.contract}:${facts.kind}:${facts.version}:${hash(canonical(facts.params(input))).slice(0, 22)}:`
+
+export const keyOf = (stem: string, subject: string, column: string): string => `${stem}${word(subject)}:${column}`
