@@ -182,8 +182,8 @@ export interface Facts<in out I, in out A> {
   readonly params: (input: I) => unknown
   /** The rows asked for at the most, where a fact is a list; `null` where it is none. */
   readonly limit: (input: I) => number | null
-  /** The input that asks for less. */
-  readonly narrow: (input: I, subjects: ReadonlyArray<string>, columns: ReadonlyArray<string>) => I
+  /** The input that asks for less; `null` where an input is about one subject. */
+  readonly narrow: ((input: I, subjects: ReadonlyArray<string>, columns: ReadonlyArray<string>) => I) | null
   /** The cells of an answer, by subject and then by column. */
   readonly split: (answer: A) => ReadonlyArray<Readonly<Record<string, unknown>>>
   /** The inverse of `split`. */
@@ -225,7 +225,7 @@ export const oneFact = <I, A>(
   subjects: (input) => [about.subject(input)],
   columns: () => [whole],
   limit: () => null,
-  narrow: (input) => input,
+  narrow: null,
   split: (answer) => [{ [whole]: answer }],
   // Safe, here and below: a kept value was made by `split` of the same kind and version.
   join: ([row]) => row?.[whole] as A,
@@ -275,7 +275,11 @@ export const rowOfFacts = <I, R>(
  * @category Facts
  */
 export const tableOfFacts = <I>(
-  about: About<I> & Pick<Facts<I, never>, "subjects" | "columns" | "narrow">
+  about: About<I> & {
+    readonly subjects: (input: I) => ReadonlyArray<string>
+    readonly columns: (input: I) => ReadonlyArray<string>
+    readonly narrow: (input: I, subjects: ReadonlyArray<string>, columns: ReadonlyArray<string>) => I
+  }
 ): Facts<I, ReadonlyArray<Readonly<Record<string, unknown>>>> => ({
   ...described(about),
   subjects: about.subjects,

@@ -214,15 +214,16 @@ describe("platform contract", () => {
 })
 
 describe("vendor contract", () => {
-  it.scoped("getDomainRating: the exact request of today (UTC) and the result", () =>
+  it.scoped("getDomainRating: a batch of one, without the rank", () =>
     Effect.gen(function* () {
-      yield* today
-      const { ahrefs, sent } = yield* makeAhrefs(always({ domain_rating: { domain_rating: 26, ahrefs_rank: 5458803 } }))
+      const { ahrefs, sent } = yield* makeAhrefs(always({ targets: [{ index: 0, domain_rating: 26 }] }))
       const { ahrefsRank, domain, domainRating } = yield* ahrefs.getDomainRating("Red-Engage.com")
-      assert.deepStrictEqual<unknown>([domain, domainRating, ahrefsRank], ["red-engage.com", 26, 5458803])
-      assert.deepStrictEqual<unknown>(sent, [
-        get("/site-explorer/domain-rating", { target: "red-engage.com", date: "2026-11-21", output: "json" })
-      ])
+      assert.deepStrictEqual<unknown>([domain, domainRating, ahrefsRank], ["red-engage.com", 26, null])
+      assert.deepStrictEqual<unknown>(sent[0]?.body, {
+        select: ["index", "domain_rating"],
+        targets: [{ url: "red-engage.com", mode: "subdomains", protocol: "both" }],
+        output: "json"
+      })
     })
   )
 
@@ -361,13 +362,13 @@ describe("vendor contract", () => {
 
     it.scoped("the stream gives the first hundred before the second call fails", () =>
       Effect.gen(function* () {
-        const { ahrefs, sent } = yield* makeAhrefs((request, n) => (n === 0 ? byNumber(request) : text("", 400)))
+        const { ahrefs, sent } = yield* makeAhrefs((request, n) => (n === 0 ? byNumber(request) : text("", 401)))
         const seen: Array<string> = []
         const error = yield* ahrefs.getDomainRatingsStream(domains(150)).pipe(
           Stream.runForEach(({ domain }) => Effect.sync(() => seen.push(domain))),
           Effect.flip
         )
-        assert.strictEqual(error._tag, "InvalidRequest")
+        assert.strictEqual(error._tag, "InvalidKey")
         assert.deepStrictEqual<unknown>(seen, domains(100))
         assert.strictEqual(sent.length, 2)
         yield* ahrefs
@@ -394,10 +395,10 @@ describe("vendor contract", () => {
     const license = "http://ahrefs.com/legal/domain-rating-license"
     const attribution = { text: "Domain Rating by Ahrefs", url: "https://ahrefs.com/", license } as const
 
-    it.scoped("one: GET, without rank, with attribution, for 0 units", () =>
+    it.scoped("one: POST, without rank, with attribution, for 0 units", () =>
       Effect.gen(function* () {
         const { ahrefs, charges, sent } = yield* makeAhrefs(
-          always({ domain_rating: { domain_rating: 46, license } }),
+          always({ domain_rating: { targets: [{ target: "example.com/", domain_rating: 46 }], license } }),
           free
         )
         const rating = yield* ahrefs.getDomainRating("example.com")
@@ -407,9 +408,7 @@ describe("vendor contract", () => {
           ahrefsRank: null,
           attribution
         })
-        assert.deepStrictEqual<unknown>(sent, [
-          get("/public/domain-rating-free", { target: "example.com", output: "json" })
-        ])
+        assert.deepStrictEqual<unknown>(sent[0]?.body, { targets: ["example.com"] })
         assert.deepStrictEqual<unknown>([charges[0]?.amount, charges[0]?.unit], [0, "api_units"])
       })
     )
@@ -840,20 +839,8 @@ describe("answers in another form", () => {
       call: (ahrefs: Ahrefs.Service) => Effect.Effect<unknown, { readonly _tag: string; readonly message: string }>
     ]
   > = [
-    ["domain_rating", "vendor", { other: secret }, (ahrefs) => ahrefs.getDomainRating("a.com")],
-    [
-      "domain_rating.domain_rating",
-      "vendor",
-      { domain_rating: { domain_rating: secret, ahrefs_rank: 1 } },
-      (ahrefs) => ahrefs.getDomainRating("a.com")
-    ],
-    // The flat form on the vendor contract, and the nested one on the platform contract.
-    [
-      "domain_rating",
-      "vendor",
-      { domain: secret, domain_rating: 1, ahrefs_rank: 1 },
-      (ahrefs) => ahrefs.getDomainRating("a.com")
-    ],
+    ["targets", "vendor", { other: secret }, (ahrefs) => ahrefs.getDomainRating("a.com")],
+    // The nested form on the platform contract.
     [
       "domain_rating",
       "platform",
@@ -966,7 +953,7 @@ describe("over the simulator", () => {
     Effect.gen(function* () {
       const ahrefs = yield* Ahrefs.Ahrefs
       const { ahrefsRank, domainRating } = yield* ahrefs.getDomainRating("https://www.example.com")
-      assert.deepStrictEqual<unknown>([domainRating, ahrefsRank], [71.5, 1234])
+      assert.deepStrictEqual<unknown>([domainRating, ahrefsRank], [71.5, contract === "vendor" ? null : 1234])
       assert.strictEqual(yield* ahrefs.getReferringDomains("example.com"), 42)
       const links = yield* ahrefs.getBacklinks("example.com", 30)
       assert.strictEqual(links.length, 30)
@@ -1077,7 +1064,8 @@ describe("over the simulator", () => {
       const url = yield* HttpServer.addressFormattedWith(Effect.succeed)
       const ahrefs = Ahrefs.layerConfig({
         apiKey: Config.redacted("AHREFS_API_KEY"),
-        apiUrl: Config.succeed(`${url}/v3`)
+        apiUrl: Config.succeed(`${url}/v3`),
+        batchWait: Config.succeed(0)
       })
       const rows = yield* Effect.flatMap(Ahrefs.Ahrefs, ({ getDomainRatings }) =>
         getDomainRatings(["example.com", "пример.рф"])

@@ -49,9 +49,10 @@ describe("errors", () => {
 
   it("are retryable only where another try can help", () => {
     for (const [tag, make] of Object.entries(of)) {
-      const isTransient = tag === "RateLimited" || tag === "ProviderUnavailable"
+      const isAlways = tag === "RateLimited" || tag === "CacheUnavailable"
+      const isTransient = isAlways || tag === "ProviderUnavailable"
       assert.strictEqual(make(true).isRetryable, isTransient, tag)
-      assert.strictEqual(make(false).isRetryable, tag === "RateLimited", tag)
+      assert.strictEqual(make(false).isRetryable, isAlways, tag)
       assert.strictEqual(make(true)._tag, tag)
     }
   })

@@ -231,7 +231,7 @@ describe("Ahrefs platform: row credits", () => {
 })
 
 describe("price.lower <= charge <= price.upper", () => {
-  const holds = <I>(operation: Operation<I, unknown>, input: I, rows: number) => {
+  const holds = <I, A>(operation: Operation<I, A>, input: I, rows: number) => {
     const { lower, upper } = operation.price(input)
     const charge = operation.charge(input, rows)
     assert.strictEqual(charge === null, upper === null)
@@ -281,8 +281,8 @@ describe("price.lower <= charge <= price.upper", () => {
       const rows = Math.floor(share * all.length)
       holds(metrics, { ...batch, targets: all, columns: asked }, rows)
       if (more.length > 0) holds(metrics, { ...batch, targets: more, columns: asked }, more.length)
-      holds(ahrefs.domainRatings, all, rows)
-      holds(there(ahrefs.freeDomainRatings), all, rows)
+      holds(ahrefs.domainRatings, asRatings(all), rows)
+      holds(there(ahrefs.freeDomainRatings), asRatings(all), rows)
       holds(seranking.summaries, { targets: all, mode: "domain" }, rows)
       holds(seranking.metrics, all, rows)
       holds(serankingPlatform.metrics, all, rows)

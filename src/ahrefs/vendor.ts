@@ -130,7 +130,7 @@ const metrics: Operation<MetricsInput, Rows> = {
       return { value: targets.map((_, index) => found.get(index) ?? absent), rows: rows.length }
     }),
   price: ({ columns, targets }) => {
-    const price = exact(targets.length, metricUnits(columns), false)
+    const price = exact(targets.length, metricUnits(columns), targets.every(isFreeTarget))
     return targets.some(isFreeTarget) ? { ...price, lower: 0 } : price
   },
   charge: ({ columns, targets }) => (targets.every(isFreeTarget) ? 0 : units(targets.length, metricUnits(columns))),

@@ -8,7 +8,7 @@ import type { Provenance } from "../Provenance.js"
 export interface Ledger {
   /** Answered calls. */
   readonly calls: number
-  /** Facts answered, by where they came from. */
+  /** Sites answered, by where the answer came from. */
   readonly cache: Readonly<Record<Provenance["cache"], number>>
   /** Sites answered. */
   readonly sites: number
@@ -41,7 +41,9 @@ export const told =
   (facts: ReadonlyArray<Provenance>) =>
   (ledger: Ledger): Ledger => {
     const cache = { ...ledger.cache }
-    for (const fact of facts) cache[fact.cache]++
+    // A site counts once, however many columns its row has.
+    const sites = new Map(facts.map((fact) => [fact.subject, fact.cache]))
+    for (const state of sites.values()) cache[state]++
     return { ...ledger, cache }
   }
 

@@ -32,7 +32,7 @@ const fileStore = (path: string) =>
       (one) => Effect.promise(() => one.close())
     )
     const ended = Array.from(files.getRange().filter(({ value }) => value.until <= now()))
-    yield* Effect.tryPromise(() => files.batch(() => ended.forEach(({ key }) => void files.remove(key))))
+    yield* Effect.tryPromise(() => Promise.all(ended.map(({ key }) => files.remove(key))))
     const read = (key: string) => {
       const kept = files.get(key)
       return kept === undefined || kept.until <= now() ? undefined : kept.text
@@ -41,10 +41,10 @@ const fileStore = (path: string) =>
       get: async (key: string) => read(key),
       getMany: async (keys: Array<string>) => keys.map(read),
       set: (key: string, text: string, ttl?: number) => files.put(key, { text, until: now() + (ttl ?? 0) }),
-      setMany: async (entries: ReadonlyArray<KeyvEntry<string>>) => {
-        await files.batch(() => {
-          for (const { key, ttl, value } of entries) files.put(key, { text: value, until: now() + (ttl ?? 0) })
-        })
+      setMany: async (entries: ReadonlyArray<KeyvEntry>) => {
+        await Promise.all(
+          entries.map(({ key, ttl, value }) => files.put(key, { text: value, until: now() + (ttl ?? 0) }))
+        )
       },
       delete: (key: string) => files.remove(key),
       clear: () => files.clearAsync()

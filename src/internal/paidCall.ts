@@ -62,6 +62,13 @@ const cut = (limit: number | null, { value }: Fact): unknown => {
   return rows.length > limit ? rows.slice(0, limit) : rows
 }
 
+const narrowed = <I, A>(
+  facts: Facts<I, A>,
+  input: I,
+  subjects: ReadonlyArray<string>,
+  columns: ReadonlyArray<string>
+): I => (facts.narrow === null ? input : facts.narrow(input, subjects, columns))
+
 const staleWindow = (windows: Windows, error: PaidError): number => {
   switch (error._tag) {
     case "CreditsExhausted":
@@ -159,7 +166,11 @@ export const make = (
     ): Effect.Effect<void> => {
       const cells = wanted(facts, input)
       return Effect.catchAll(
-        Effect.asVoid(send(operation, input, keep(facts, input, cells, flights))),
+        Effect.map(send(operation, input, keep(facts, input, cells, flights)), () => {
+          // They have landed by now, unless an operation splits its answers wrongly: a defect is told, nobody waits for ever.
+          for (const { land } of flights)
+            land(Exit.die(new Error(`${operation.name} does not answer for its subjects`)))
+        }),
         (error): Effect.Effect<void> => {
           const subjects = facts.subjects(input)
           if (!(error instanceof InvalidRequest) || subjects.length === 1 || splits.left < 2) {
@@ -175,7 +186,7 @@ export const make = (
               return purchase(
                 operation,
                 facts,
-                facts.narrow(input, part, facts.columns(input)),
+                narrowed(facts, input, part, facts.columns(input)),
                 flights.filter(({ cell }) => those.has(cell.subject)),
                 splits
               )
@@ -209,7 +220,7 @@ export const make = (
       }
       const asking = (all: ReadonlyArray<Batcher.Flight>) => {
         const distinct = (part: "subject" | "column") => Array.from(new Set(all.map(({ cell }) => cell[part])))
-        return [facts.narrow(input, distinct("subject"), distinct("column")), all] as const
+        return [narrowed(facts, input, distinct("subject"), distinct("column")), all] as const
       }
       const apart = Array.from(byColumns.values(), asking)
       if (apart.length === 1) return apart
@@ -317,7 +328,8 @@ export const make = (
       const cells = wanted(facts, input)
       const limit = facts.limit(input)
       const group = {
-        id: stem(scope, wire, facts, input),
+        // An input that is about one subject cannot stand for another.
+        id: facts.narrow === null ? cells.map(({ flightKey }) => flightKey).join() : stem(scope, wire, facts, input),
         size: operation.batchSize,
         buy: buy(operation, facts, input)
       }
@@ -394,7 +406,7 @@ export const make = (
             operation.batchSize,
             (subject) => missing.has(subject),
             (part) =>
-              Effect.map(call(operation, facts.narrow(input, part, facts.columns(input))), (answer) =>
+              Effect.map(call(operation, narrowed(facts, input, part, facts.columns(input))), (answer) =>
                 rows(answer, part)
               )
           )

@@ -110,7 +110,7 @@ describe.concurrent("--json", () => {
       const { code, stderr, stdout } = yield* score([list(), "--json"], yield* ahrefsEnv)
       assert.deepStrictEqual<unknown>(linesOf(stdout), [
         ...rated,
-        { ...summary, units: { ahrefs: 50, se_ranking: 0 }, calls: 1 }
+        { ...summary, units: { ahrefs: 50, se_ranking: 0 }, calls: 1, cache: { fresh: 0, stale: 0, bought: 3 } }
       ])
       assert.strictEqual(stderr, "")
       assert.strictEqual(code, 0)
@@ -123,7 +123,7 @@ describe.concurrent("--json", () => {
       const { code, stdout } = yield* score([list(), "--json"], env)
       assert.deepStrictEqual<unknown>(linesOf(stdout), [
         ...rated,
-        { ...summary, units: { ahrefs: 3, se_ranking: 0 }, calls: 3 }
+        { ...summary, units: { ahrefs: 3, se_ranking: 0 }, calls: 3, cache: { fresh: 0, stale: 0, bought: 3 } }
       ])
       assert.strictEqual(code, 0)
     }).pipe(Effect.provide(ahrefs({ contract: "platform", facts: ratings })))
@@ -140,7 +140,7 @@ describe.concurrent("--json", () => {
         invalid,
         answer("giant.com", "giant.com", null, "too_strong", ranked(90)),
         answer("strong.com", "strong.com", null, "qualified", ranked(41)),
-        { ...summary, units: { ahrefs: 0, se_ranking: 30 }, calls: 3 }
+        { ...summary, units: { ahrefs: 0, se_ranking: 30 }, calls: 3, cache: { fresh: 0, stale: 0, bought: 3 } }
       ])
       assert.strictEqual(code, 0)
     }).pipe(
@@ -168,7 +168,15 @@ describe.concurrent("--json", () => {
         invalid,
         answer("giant.com", "giant.com", null, "unknown", flows("SE Ranking has no data for this site")),
         answer("strong.com", "strong.com", null, "unknown", good),
-        { ...summary, qualified: 0, rejected: 0, unknown: 4, units: { ahrefs: 0, se_ranking: null }, calls: 1 }
+        {
+          ...summary,
+          qualified: 0,
+          rejected: 0,
+          unknown: 4,
+          units: { ahrefs: 0, se_ranking: null },
+          calls: 1,
+          cache: { fresh: 0, stale: 0, bought: 3 }
+        }
       ])
       assert.strictEqual(code, 0)
     }).pipe(

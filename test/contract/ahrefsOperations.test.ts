@@ -336,7 +336,7 @@ describe("requests", () => {
   it.scoped("of every operation without options", () =>
     Effect.gen(function* () {
       const routes: ReadonlyArray<readonly [string, (ahrefs: Ahrefs.Service) => Effect.Effect<unknown, unknown>]> = [
-        ["GET /site-explorer/domain-rating", (ahrefs) => ahrefs.getDomainRating("a.com")],
+        [batch, (ahrefs) => ahrefs.getDomainRating("a.com")],
         ["GET /site-explorer/backlinks-stats", (ahrefs) => ahrefs.getReferringDomains("a.com")],
         [batch, (ahrefs) => ahrefs.getDomainRatings(["a.com", "b.com"])],
         [batch, (ahrefs) => ahrefs.getUrlRating("https://a.com/b")],
@@ -349,8 +349,7 @@ describe("requests", () => {
       for (const [route, call] of routes) assert.deepStrictEqual((yield* sentBy(call)).map(checked), [route])
       const free = { freeDomainRating: true }
       const one = yield* sentBy((ahrefs) => ahrefs.getDomainRating("a.com"), free)
-      assert.deepStrictEqual(one.map(checked), ["GET /public/domain-rating-free"])
-      assert.isTrue(specOf("GET /public/domain-rating-free").free)
+      assert.deepStrictEqual(one.map(checked), [freePost])
       assert.isTrue(specOf("GET /subscription-info/limits-and-usage").free)
       const many = yield* sentBy((ahrefs) => ahrefs.getDomainRatings(["a.com"]), free)
       assert.deepStrictEqual(many.map(checked), [freePost])
@@ -358,10 +357,7 @@ describe("requests", () => {
   )
 
   it("snapshots cost what the list says", () => {
-    for (const [route, units] of [
-      ["GET /site-explorer/domain-rating", 2],
-      ["GET /site-explorer/backlinks-stats", 12]
-    ] as const) {
+    for (const [route, units] of [["GET /site-explorer/backlinks-stats", 12]] as const) {
       const fields = Object.values(specOf(route).fields)
       assert.strictEqual(
         fields.reduce((sum, { cost }) => sum + cost, 0),

@@ -63,14 +63,6 @@ const ahrefs: Readonly<Record<string, Case<Ahrefs.Service>>> = {
       }
     ]
   },
-  "domain-rating.free-target.2025-12-04.json": {
-    call: (service) => service.getDomainRating("ahrefs.com"),
-    expected: { domain: "ahrefs.com", domainRating: 91, ahrefsRank: 640 }
-  },
-  "domain-rating.red-engage.com.json": {
-    call: (service) => service.getDomainRating("red-engage.com"),
-    expected: { domain: "red-engage.com", domainRating: 26, ahrefsRank: 5458803 }
-  },
   "limits-and-usage.enterprise-monthly.2026-10-01.json": {
     call: (service) => service.verify,
     expected: {
@@ -121,10 +113,6 @@ const owed = {
   license: "http://ahrefs.com/legal/domain-rating-license"
 }
 const ahrefsFree: Readonly<Record<string, Case<Ahrefs.Service>>> = {
-  "public-domain-rating-free.get.json": {
-    call: (service) => service.getDomainRating("example.com"),
-    expected: { domain: "example.com", domainRating: 46, ahrefsRank: null, attribution: owed }
-  },
   "public-domain-rating-free.post.2026-10-01.json": {
     call: (service) => service.getDomainRatings(["пример.рф", "pharmaindustrie.com", "NordVPN.com"]),
     expected: [
@@ -138,6 +126,9 @@ const ahrefsFree: Readonly<Record<string, Case<Ahrefs.Service>>> = {
 /** Operations we do not offer. */
 const ahrefsOthers: Readonly<Record<string, string>> = {
   "anchors.spam-domain.2026-10-01.json": "site-explorer/anchors: not offered",
+  "domain-rating.free-target.2025-12-04.json": "site-explorer/domain-rating: ratings are taken from batch-analysis",
+  "domain-rating.red-engage.com.json": "site-explorer/domain-rating: ratings are taken from batch-analysis",
+  "public-domain-rating-free.get.json": "public/domain-rating-free: the batch form of it is used",
   "keywords-overview.live.2026-07-23.json": "keywords-explorer/overview: not offered",
   "metrics-history.weekly.2024-02.json": "site-explorer/metrics-history: not offered",
   "metrics.red-engage.com.cache-hit.json": "site-explorer/metrics: traffic is taken from batch-analysis",

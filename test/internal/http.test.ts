@@ -274,11 +274,11 @@ describe("calls without an answer", () => {
     })
   )
 
-  it.scoped("interrupting a caller aborts its call and no other", () =>
+  it.scoped("interrupting the caller of a free call aborts it and no other", () =>
     Effect.gen(function* () {
       const made = yield* makeAhrefs(() => never)
-      const first = yield* Effect.fork(paid(made))
-      const second = yield* Effect.fork(paid(made))
+      const first = yield* Effect.fork(made.ahrefs.getUsage)
+      const second = yield* Effect.fork(made.ahrefs.getUsage)
       yield* TestClock.adjust("1 second")
       assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(first)))
       assert.deepStrictEqual(

@@ -1,0 +1,92 @@
+/** Real redis-servers, started for a test and stopped with its scope. */
+import * as Effect from "effect/Effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { createServer } from "node:net"
+import { createClient } from "@keyv/redis"
+
+export interface Server {
+  readonly port: number
+  readonly url: string
+  readonly process: ChildProcess
+}
+
+const freePort = Effect.promise(async () => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const address = server.address()
+  server.close()
+  await once(server, "close")
+  if (address === null || typeof address === "string") throw new Error("no port")
+  return address.port
+})
+
+const quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--loglevel", "warning"]
+
+const launched = (port: number, args: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const child = spawn("redis-server", [...quiet, "--port", String(port), ...args], { stdio: "ignore" })
+      const failed = new Promise<never>((_, fail) => child.once("error", fail))
+      for (;;) {
+        const client = createClient({ url: `redis://127.0.0.1:${port}`, socket: { reconnectStrategy: false } })
+        client.on("error", () => undefined)
+        try {
+          await Promise.race([client.connect(), failed])
+          await client.ping()
+          await client.close()
+          return child
+        } catch (error) {
+          if (child.exitCode !== null || child.pid === undefined) throw error
+          await new Promise((resume) => setTimeout(resume, 20))
+        }
+      }
+    }),
+    (child) =>
+      Effect.promise(async () => {
+        if (child.exitCode !== null || child.signalCode !== null) return
+        child.kill("SIGCONT")
+        child.kill("SIGKILL")
+        await once(child, "exit")
+      })
+  )
+
+export const startAt = (port: number, ...args: ReadonlyArray<string>) =>
+  Effect.map(launched(port, args), (process): Server => ({ port, process, url: `redis://127.0.0.1:${port}` }))
+
+export const start = (...args: ReadonlyArray<string>) => Effect.flatMap(freePort, (port) => startAt(port, ...args))
+
+/** Whatever goes over the wire to look at it. */
+export const ask = <A>(server: Server, question: (client: ReturnType<typeof createClient>) => Promise<A>) =>
+  Effect.acquireUseRelease(
+    Effect.promise(async () => {
+      const client = createClient({ url: server.url })
+      client.on("error", () => undefined)
+      await client.connect()
+      return client
+    }),
+    (client) => Effect.promise(() => question(client)),
+    (client) => Effect.promise(() => client.close())
+  )
+
+/** Three masters that share the slots. */
+export const cluster = Effect.gen(function* () {
+  const servers = yield* Effect.forEach([0, 1, 2], (i) =>
+    start("--cluster-enabled", "yes", "--cluster-config-file", `/tmp/seo-nodes-${process.pid}-${i}-${Date.now()}.conf`)
+  )
+  const bounds = [0, 5461, 10923, 16384]
+  yield* Effect.forEach(servers, (server, i) =>
+    ask(server, async (client) => {
+      await client.sendCommand(["CLUSTER", "ADDSLOTSRANGE", String(bounds[i]), String(bounds[i + 1]! - 1)])
+      for (const other of servers) await client.sendCommand(["CLUSTER", "MEET", "127.0.0.1", String(other.port)])
+    })
+  )
+  yield* Effect.forEach(servers, (server) =>
+    ask(server, async (client) => {
+      while (!String(await client.sendCommand(["CLUSTER", "INFO"])).includes("cluster_state:ok")) {
+        await new Promise((resume) => setTimeout(resume, 50))
+      }
+    })
+  )
+  return servers
+})
