@@ -26,7 +26,7 @@ interface Contest<I> {
     readonly decode: (
       input: I,
       json: unknown
-    ) => Either.Either<{ readonly value: ReadonlyArray<Readonly<Record<string, any>>> }, unknown>
+    ) => Either.Either<{ readonly value: ReadonlyArray<Readonly<Record<string, unknown>>> }, unknown>
   }
   readonly input: I
   readonly bare: (json: unknown) => { readonly backlinks: ReadonlyArray<Readonly<Record<string, unknown>>> }

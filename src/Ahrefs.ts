@@ -386,7 +386,10 @@ export const make = (
         Effect.gen(function* () {
           const targets = yield* check.targets("getDomainRatings", domains, Target.make)
           return paid.stream(yield* ratings("getDomainRatings"), asRatings(targets), (rows, asked) =>
-            rows.map(({ ahrefsRank: _, ...row }, i) => ({ domain: asked[i], ...row }) as BatchDomainRating)
+            rows.map(({ attribution, domainRating }, i) => {
+              const rated = { domain: asked[i], domainRating, ...(attribution !== undefined && { attribution }) }
+              return rated as BatchDomainRating
+            })
           )
         })
       )

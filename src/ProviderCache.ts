@@ -327,23 +327,20 @@ const make = (
 const boundsOf = ({ maxBytes = 64 * 2 ** 20, maxEntries = 50_000 }: Partial<Bounds>) =>
   Effect.all({ maxEntries: whole("maxEntries", maxEntries), maxBytes: whole("maxBytes", maxBytes) })
 
-const overKeyv = (keyv: Keyv, guard: Guard.Guard, options: StoreOptions) =>
-  Effect.gen(function* () {
-    const store = fromKeyv(keyv, guard.awaited, yield* whole("maxValueBytes", options.maxValueBytes ?? 4 * 2 ** 20))
-    const { firstLevel = {} } = options
-    return yield* make(store, {
-      ...options,
-      firstLevel: {
-        bounds: yield* boundsOf(firstLevel),
-        life: yield* millis("firstLevel.life", firstLevel.life ?? "10 seconds", 0)
-      },
-      isUp: guard.isUp
-    })
+/** What is wrong with the options is told before anything is opened. */
+const checked = (options: StoreOptions) =>
+  Effect.all({
+    windows: windowsOf(options),
+    bounds: boundsOf(options.firstLevel ?? {}),
+    life: millis("firstLevel.life", options.firstLevel?.life ?? "10 seconds", 0),
+    maxValueBytes: whole("maxValueBytes", options.maxValueBytes ?? 4 * 2 ** 20),
+    deadline: millis("deadline", options.deadline ?? 50, 1)
   })
 
-/** How long an answer of a store is waited for. */
-export const deadlineOf = (options: StoreOptions): Effect.Effect<number, ConfigError.ConfigError> =>
-  millis("deadline", options.deadline ?? 50, 1)
+const overKeyv = (keyv: Keyv, guard: Guard.Guard, options: StoreOptions) =>
+  Effect.flatMap(checked(options), ({ bounds, life, maxValueBytes }) =>
+    make(fromKeyv(keyv, guard.awaited, maxValueBytes), { ...options, firstLevel: { bounds, life }, isUp: guard.isUp })
+  )
 
 /** A cache over a connection that others use too. */
 export const overRedis = (redis: Redis.Redis, options: StoreOptions): Effect.Effect<Service, ConfigError.ConfigError> =>
@@ -351,8 +348,8 @@ export const overRedis = (redis: Redis.Redis, options: StoreOptions): Effect.Eff
 
 /** The connection that the options describe. */
 export const connection = (options: RedisOptions) =>
-  Effect.flatMap(deadlineOf(options), (deadlineMillis) =>
-    Redis.make(options, { namespace: options.namespace ?? "seo", deadlineMillis })
+  Effect.flatMap(checked(options), ({ deadline }) =>
+    Redis.make(options, { namespace: options.namespace ?? "seo", deadlineMillis: deadline })
   )
 
 /**
@@ -382,7 +379,7 @@ export const layerKeyv = (
 ): Layer.Layer<ProviderCache, ConfigError.ConfigError> =>
   Layer.effect(
     ProviderCache,
-    Effect.flatMap(deadlineOf(options), (deadline) => overKeyv(keyv, Guard.make(deadline), options))
+    Effect.flatMap(checked(options), ({ deadline }) => overKeyv(keyv, Guard.make(deadline), options))
   )
 
 /**

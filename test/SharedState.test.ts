@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { vi } from "vitest"
@@ -36,6 +37,9 @@ const process_ = (
     )
     return { ahrefs, cache }
   })
+
+// What is wrong with the server is said on purpose.
+const quietly = Logger.replace(Logger.defaultLogger, Logger.none)
 
 const up = ({ isUp }: ProviderCache["Type"], mark: Effect.Effect<unknown, unknown>) =>
   Effect.zipRight(Effect.retry(mark, Schedule.spaced("20 millis").pipe(Schedule.intersect(Schedule.recurs(200)))), isUp)
@@ -190,7 +194,7 @@ describe("a Redis that is not there", () => {
       assert.strictEqual(yield* simulator.unitsBilled, 50)
       yield* startAt(first.port)
       assert.isTrue(yield* up(cache, cache.getMany([{ key: "k", scope: "s", subject: "x" }])))
-    })
+    }).pipe(Effect.provide(quietly))
   )
 
   it.scopedLive("frozen: nobody waits longer than a deadline; `fail` fails, `stale` answers with what is here", () =>
@@ -215,7 +219,7 @@ describe("a Redis that is not there", () => {
       assert.strictEqual(yield* simulator.unitsBilled, before)
       server.process.kill("SIGCONT")
       assert.isTrue(yield* up(paying.cache, paying.cache.getMany([{ key: "k", scope: "s", subject: "x" }])))
-    })
+    }).pipe(Effect.provide(quietly))
   )
 
   it.scopedLive("out of memory: the answer is given, and bought again by others", () =>
@@ -224,7 +228,7 @@ describe("a Redis that is not there", () => {
       const simulator = yield* simulated()
       const { ahrefs } = yield* process_(simulator, server)
       assert.isNumber((yield* ahrefs.getDomainRating("a.com")).domainRating)
-    })
+    }).pipe(Effect.provide(quietly))
   )
 })
 

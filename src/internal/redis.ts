@@ -2,6 +2,7 @@
 import KeyvRedis, { createClient, createCluster, createSentinel } from "@keyv/redis"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { constVoid } from "effect/Function"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
@@ -63,10 +64,20 @@ const open = (server: Server) => {
       })
 }
 
-const isReady = (one: ReturnType<typeof open>): boolean => ("isReady" in one ? one.isReady : one.isOpen)
+type Client = ReturnType<typeof open>
+
+interface Connection {
+  readonly client: Client
+  readonly isReady: () => boolean
+}
+
+const graceMillis = 1_000
 
 /** Comes up in the background, however long that takes: whoever asks before is told that it is down. */
-const connected = (server: Server, whenUp: (one: ReturnType<typeof open>) => Promise<unknown> = async () => {}) =>
+const connected = (
+  server: Server,
+  whenUp: (client: Client) => Promise<unknown> = async () => {}
+): Effect.Effect<Connection, ConfigError.ConfigError, Scope.Scope> =>
   Effect.gen(function* () {
     const one = yield* Effect.try({
       try: () => open(server),
@@ -75,12 +86,27 @@ const connected = (server: Server, whenUp: (one: ReturnType<typeof open>) => Pro
     // Errors come with the answers; an event nobody listens to would end the process.
     one.on("error", constVoid)
     one.setMaxListeners(0)
-    yield* Effect.tryPromise(() => (one.isOpen ? Promise.resolve() : one.connect()).then(() => whenUp(one))).pipe(
+    // A cluster and a sentinel call themselves open before they know where to send.
+    let hasConnected = false
+    const up = yield* Effect.tryPromise(() =>
+      (one.isOpen ? Promise.resolve() : one.connect()).then(() => whenUp(one))
+    ).pipe(
       Effect.retry(Schedule.spaced("500 millis")),
+      Effect.map(() => {
+        hasConnected = true
+      }),
       Effect.forkScoped
     )
     yield* Effect.addFinalizer(() => Effect.sync(() => void one.destroy()))
-    return one
+    // A server that is there is waited for: asked too early, it would be taken for one that is down, and facts be paid twice.
+    yield* Effect.raceFirst(
+      Effect.ignore(Fiber.join(up)),
+      Effect.async<void>((resume) => {
+        const timer = setTimeout(() => resume(Effect.void), graceMillis)
+        return Effect.sync(() => clearTimeout(timer))
+      })
+    )
+    return { client: one, isReady: () => ("isReady" in one ? one.isReady : hasConnected) }
   })
 
 export const make = (
@@ -90,14 +116,13 @@ export const make = (
   Effect.gen(function* () {
     const namespace = yield* checkedNamespace(options.namespace)
     const guard = Guard.make(options.deadlineMillis)
-    const values = yield* connected(server)
     // Scripts have a connection of their own: behind a large value on the same one they would wait for all of it.
-    const scripts = yield* connected(server)
+    const [values, scripts] = yield* Effect.all([connected(server), connected(server)], { concurrency: "unbounded" })
     const whenReady =
-      (one: ReturnType<typeof open>): Guard.Guard["awaited"] =>
+      ({ isReady }: Connection): Guard.Guard["awaited"] =>
       (ask) =>
-        guard.awaited(() => (isReady(one) ? ask() : Promise.reject(new Error("not connected"))))
-    const keyv = new Keyv(new KeyvRedis(values as never), {
+        guard.awaited(() => (isReady() ? ask() : Promise.reject(new Error("not connected"))))
+    const keyv = new Keyv(new KeyvRedis(values.client as never), {
       namespace,
       useKeyPrefix: false,
       throwOnErrors: true,
@@ -111,8 +136,8 @@ export const make = (
       awaited: whenReady(values),
       keyv,
       evaluate: (script, keys, args) =>
-        isReady(scripts)
-          ? scripts.eval(script, { keys: keys as Array<string>, arguments: args as Array<string> })
+        scripts.isReady()
+          ? scripts.client.eval(script, { keys: keys as Array<string>, arguments: args as Array<string> })
           : Promise.reject(new Error("not connected")),
       listen: (channel, heard) =>
         Effect.ignoreLogged(connected(server, (one) => one.subscribe(channel, heard))).pipe(Effect.asVoid)

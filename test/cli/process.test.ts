@@ -12,6 +12,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { vi } from "vitest"
 import { AhrefsSimulator, SERankingSimulator } from "../../src/testing/index.js"
+import { start } from "../support/redis.js"
 import { freshCache, linesOf } from "./harness.js"
 
 // Starting a process takes a second, and many on a machine that is busy.
@@ -270,5 +271,28 @@ describe.concurrent("exit codes", () => {
       assert.strictEqual(stderr, "")
       assert.strictEqual(code, 0)
     })
+  )
+})
+
+describe("a second run", () => {
+  const costs = (stdout: string) => {
+    const summary = linesOf(stdout).at(-1)
+    return summary?.type === "summary" ? { units: summary.units.ahrefs, cache: summary.cache } : assert.fail(stdout)
+  }
+  const twice = (env: Readonly<Record<string, string>>) =>
+    Effect.gen(function* () {
+      const first = yield* score([sample, "--json"], env)
+      const second = yield* score([sample, "--json"], env)
+      const sites = costs(first.stdout).cache.bought
+      assert.isAtLeast(sites, 990)
+      assert.deepStrictEqual(costs(second.stdout), { units: 0, cache: { fresh: sites, stale: 0, bought: 0 } })
+      const prospects = (stdout: string) => stdout.split("\n").slice(0, -2)
+      assert.deepStrictEqual(prospects(second.stdout), prospects(first.stdout))
+    })
+
+  it.live("of the same list costs nothing, without Redis", () => twice({ SEO_CACHE_DIR: freshCache() }))
+
+  it.scopedLive("of the same list costs nothing, with Redis", () =>
+    Effect.flatMap(start(), ({ url }) => twice({ REDIS_URL: url }))
   )
 })

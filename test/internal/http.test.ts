@@ -11,7 +11,7 @@ import * as TestClock from "effect/TestClock"
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
-import * as Ahrefs from "../../src/Ahrefs.js"
+import type * as Ahrefs from "../../src/Ahrefs.js"
 import { failureOf, hasMembers } from "../support/assertions.js"
 import {
   always,

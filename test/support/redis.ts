@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createServer } from "node:net"
-import { createClient } from "@keyv/redis"
+import { createClient, type RedisClientType } from "@keyv/redis"
 
 export interface Server {
   readonly port: number
@@ -57,10 +57,10 @@ export const startAt = (port: number, ...args: ReadonlyArray<string>) =>
 export const start = (...args: ReadonlyArray<string>) => Effect.flatMap(freePort, (port) => startAt(port, ...args))
 
 /** Whatever goes over the wire to look at it. */
-export const ask = <A>(server: Server, question: (client: ReturnType<typeof createClient>) => Promise<A>) =>
+export const ask = <A>(server: Server, question: (client: RedisClientType) => Promise<A>) =>
   Effect.acquireUseRelease(
     Effect.promise(async () => {
-      const client = createClient({ url: server.url })
+      const client = createClient({ url: server.url }) as RedisClientType
       client.on("error", () => undefined)
       await client.connect()
       return client
