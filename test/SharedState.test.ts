@@ -1,6 +1,8 @@
 /** Facts and claims over real Redis servers. */
 import { assert, describe, it } from "@effect/vitest"
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -9,6 +11,7 @@ import * as Schedule from "effect/Schedule"
 import { vi } from "vitest"
 import * as Ahrefs from "../src/Ahrefs.js"
 import { ProviderCache } from "../src/ProviderCache.js"
+import * as Cache from "../src/ProviderCache.js"
 import * as Provenance from "../src/Provenance.js"
 import * as SharedState from "../src/SharedState.js"
 import { AhrefsSimulator } from "../src/testing/index.js"
@@ -244,6 +247,26 @@ describe("a cluster of three masters", () => {
       const bought = yield* one.ahrefs.getDomainRatings(domains)
       assert.deepStrictEqual(yield* two.ahrefs.getDomainRatings(domains), bought)
       assert.strictEqual(yield* simulator.unitsBilled, 300)
+    })
+  )
+})
+
+describe("settings from the environment", () => {
+  const provider = (url: string) => ConfigProvider.fromMap(new Map([["REDIS_URL", url]]))
+
+  it.scopedLive.each([
+    ["SharedState", SharedState.layerRedisConfig({ url: Config.redacted("REDIS_URL") })],
+    ["ProviderCache", Cache.layerRedisConfig({ url: Config.redacted("REDIS_URL") })]
+  ] as const)("%s", ([, layer]) =>
+    Effect.gen(function* () {
+      const { url } = yield* start()
+      const cache = yield* Effect.provide(
+        ProviderCache,
+        yield* Layer.build(Layer.provide(layer, Layer.setConfigProvider(provider(url))))
+      )
+      assert.isTrue(yield* up(cache, cache.getMany([{ key: "k", scope: "s", subject: "x" }])))
+      const error = yield* Effect.flip(Layer.build(Layer.provide(layer, Layer.setConfigProvider(provider("")))))
+      assert.notInclude(JSON.stringify(error), "redis:")
     })
   )
 })

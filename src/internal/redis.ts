@@ -48,6 +48,8 @@ const client = { disableOfflineQueue: true, pingInterval: 1_000, commandsQueueMa
 const open = (server: Server) => {
   if ("url" in server) {
     const url = Redacted.isRedacted(server.url) ? Redacted.value(server.url) : server.url
+    // node-redis takes an empty one for localhost.
+    if (!/^rediss?:\/\/[^/]/.test(url) || !URL.canParse(url)) throw new Error("not a Redis URL")
     return createClient({ url, socket, ...client })
   }
   const password = server.password && { password: Redacted.value(server.password) }
