@@ -1,5 +1,10 @@
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
-  test: { include: ["test/**/*.test.ts"], globalSetup: "test/support/globalSetup.ts" }
+  test: {
+    include: ["test/**/*.test.ts"],
+    globalSetup: "test/support/globalSetup.ts",
+    // Properties over many large batches take seconds, and many on a machine that is busy.
+    testTimeout: 30_000
+  }
 })

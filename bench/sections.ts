@@ -2,7 +2,15 @@ import { decode } from "./decode.js"
 import type { Section } from "./measure.js"
 import { overhead } from "./overhead.js"
 import { score } from "./score.js"
+import { stampedes } from "./stampede.js"
 import { stream } from "./stream.js"
 import { target } from "./target.js"
 
-export const sections: Readonly<Record<string, Section>> = { target, overhead, decode, stream, score }
+export const sections: Readonly<Record<string, Section>> = {
+  target,
+  overhead,
+  decode,
+  stream,
+  score,
+  stampede: stampedes
+}

@@ -23,7 +23,7 @@ import { Claims } from "./claims.js"
 import { type Bought, type ConnectOptions, connect } from "./http.js"
 import { batches } from "./input.js"
 import { countFacts } from "./metrics.js"
-import { isScopeName, keyOf, scopeOf, stem } from "./scope.js"
+import { isScopeName, rowKey, scopeOf, stem } from "./scope.js"
 
 export interface Options extends ConnectOptions {
   readonly batchWait?: Duration.DurationInput | undefined
@@ -106,12 +106,15 @@ export const make = (
       const beginning = stem(scope, wire, facts, input)
       const columns = facts.columns(input)
       const limit = facts.limit(input)
-      return facts.subjects(input).flatMap((subject) =>
-        columns.map((column) => {
-          const key = keyOf(beginning, subject, column)
-          return { key, scope, subject, column, flightKey: limit === null ? key : `${key}#${limit}` }
-        })
-      )
+      const cells: Array<Wanted> = []
+      for (const subject of facts.subjects(input)) {
+        const row = rowKey(beginning, subject)
+        for (const column of columns) {
+          const key = `${row}${column}`
+          cells.push({ key, scope, subject, column, flightKey: limit === null ? key : `${key}#${limit}` })
+        }
+      }
+      return cells
     }
 
     /** How long a new fact is fresh, and how long it is kept. */
@@ -216,7 +219,9 @@ export const make = (
           .map(({ cell }) => cell.column)
           .toSorted()
           .join()
-        byColumns.set(id, [...(byColumns.get(id) ?? []), ...all])
+        const same = byColumns.get(id)
+        if (same === undefined) byColumns.set(id, all)
+        else for (const one of all) same.push(one)
       }
       const asking = (all: ReadonlyArray<Batcher.Flight>) => {
         const distinct = (part: "subject" | "column") => Array.from(new Set(all.map(({ cell }) => cell[part])))

@@ -48,4 +48,5 @@ const word = (text: string): string => (isPlain.test(text) ? text : `#${hash(can
 export const stem = <I, A>(scope: string, wire: Wire, facts: Facts<I, A>, input: I): string =>
   `{${scope}}:${wire.provider}:${wire.contract}:${facts.kind}:${facts.version}:${hash(canonical(facts.params(input))).slice(0, 22)}:`
 
-export const keyOf = (stem: string, subject: string, column: string): string => `${stem}${word(subject)}:${column}`
+/** What the keys of all columns of a subject begin with; the column's name ends them. */
+export const rowKey = (stem: string, subject: string): string => `${stem}${word(subject)}:`

@@ -1,0 +1,173 @@
+/** Cold keys and four processes: how often is each bought, and how long does a caller wait? */
+import * as Effect from "effect/Effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { createServer, type IncomingMessage } from "node:http"
+import type { AddressInfo } from "node:net"
+import { createInterface } from "node:readline"
+import { start } from "../test/support/redis.js"
+import { agree, BenchError, medianOf, type Row, type Section } from "./measure.js"
+import { keys, processes, upstreamMillis } from "./stampedeSetting.js"
+
+const child = new URL("./stampedeChild.js", import.meta.url).pathname
+const rounds = 3
+const claimLife = 5_000
+
+interface Bought {
+  readonly child: string
+  readonly targets: ReadonlyArray<string>
+}
+
+const bodyOf = async (request: IncomingMessage): Promise<string> => {
+  const parts: Array<Buffer> = []
+  for await (const part of request) parts.push(part as Buffer)
+  return Buffer.concat(parts).toString()
+}
+
+/** Bills when it is asked, answers 200 ms later. */
+const upstream = (onCall: (bought: Bought) => void) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const server = createServer((request, response) => {
+        void bodyOf(request).then((body) => {
+          const { targets } = JSON.parse(body) as { targets: ReadonlyArray<{ url: string }> }
+          onCall({ child: String(request.headers["x-child"]), targets: targets.map(({ url }) => url) })
+          setTimeout(() => {
+            response.setHeader("content-type", "application/json")
+            response.end(
+              JSON.stringify({ targets: targets.map(({ url }, index) => ({ index, domain_rating: url.length })) })
+            )
+          }, upstreamMillis)
+        })
+      })
+      server.listen(0, "127.0.0.1")
+      await once(server, "listening")
+      return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+    }),
+    ({ server }) => Effect.sync(() => server.closeAllConnections())
+  )
+
+interface Running {
+  readonly process: ChildProcess
+  readonly ready: Promise<void>
+  /** Empty where it was killed. */
+  readonly times: Promise<ReadonlyArray<number>>
+}
+
+const launch = (contender: string, port: number, url: string, number: number): Running => {
+  const process_ = spawn(process.execPath, [child, contender, String(port), url, String(number)], {
+    stdio: ["pipe", "pipe", "inherit"]
+  })
+  let times: ReadonlyArray<number> = []
+  const lines = createInterface({ input: process_.stdout! })
+  const ready = new Promise<void>((resolve) =>
+    lines.on("line", (line) => {
+      if (line === "ready") resolve()
+      else times = JSON.parse(line) as ReadonlyArray<number>
+    })
+  )
+  const ended = once(process_, "close").then(() => times)
+  return { process: process_, ready: Promise.race([ready, ended.then(() => undefined)]), times: ended }
+}
+
+/** One stampede on an empty Redis. */
+const stampede = (contender: string, kill: boolean) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const server = yield* start()
+      const bought: Array<Bought> = []
+      const all: Array<Running> = []
+      const { url } = yield* upstream((call) => {
+        bought.push(call)
+        if (kill && bought.length === 1) setTimeout(() => all[Number(call.child)]?.process.kill("SIGKILL"), 50)
+      })
+      for (let i = 0; i < processes; i++) all.push(launch(contender, server.port, url, i))
+      yield* Effect.promise(() => Promise.all(all.map(({ ready }) => ready)))
+      for (const { process } of all) process.stdin!.write("go\n")
+      const times = yield* Effect.promise(() => Promise.all(all.map(({ times }) => times)))
+      const answered = times.filter((one) => one.length > 0)
+      yield* agree(
+        answered.length === processes - (kill ? 1 : 0),
+        `${contender}: ${answered.length} processes answered.`
+      )
+      const counts = new Map<string, number>()
+      for (const target of bought.flatMap(({ targets }) => targets)) counts.set(target, (counts.get(target) ?? 0) + 1)
+      yield* agree(counts.size === keys.length, `${contender}: ${counts.size} facts bought.`)
+      const sorted = answered.flat().sort((a, b) => a - b)
+      return {
+        facts: bought.reduce((sum, { targets }) => sum + targets.length, 0),
+        calls: bought.length,
+        p99: sorted[Math.ceil(sorted.length * 0.99) - 1] ?? Number.NaN,
+        longest: sorted.at(-1) ?? Number.NaN
+      }
+    })
+  )
+
+const range = (values: ReadonlyArray<number>) => `${Math.min(...values).toFixed(0)} - ${Math.max(...values).toFixed(0)}`
+
+const contest = (contender: string) =>
+  Effect.gen(function* () {
+    const runs = yield* Effect.replicateEffect(stampede(contender, false), rounds)
+    const facts = runs.map((run) => run.facts)
+    const p99s = runs.map(({ p99 }) => p99)
+    const isOurs = contender === "effect-seo-providers"
+    const most = Math.max(...facts)
+    const ratio = medianOf(p99s) / upstreamMillis
+    const row = (what: string, more: Partial<Row>): Row => ({
+      section: "stampede",
+      what: `${contender}: ${what}`,
+      median: "",
+      spread: "",
+      result: "",
+      target: "",
+      isMet: null,
+      ...more
+    })
+    return [
+      row("paid facts", {
+        median: String(medianOf(facts)),
+        spread: range(facts),
+        result: `${medianOf(runs.map(({ calls }) => calls))} calls`,
+        ...(isOurs && { target: "20", isMet: most === keys.length })
+      }),
+      row("p99", {
+        median: `${medianOf(p99s).toFixed(0)} ms`,
+        spread: `${range(p99s)} ms`,
+        result: `${ratio.toFixed(2)} x upstream`,
+        ...(isOurs && { target: "<= 1.15 x", isMet: ratio <= 1.15 })
+      })
+    ]
+  })
+
+const killed = Effect.gen(function* () {
+  const runs = yield* Effect.replicateEffect(stampede("effect-seo-providers", true), rounds)
+  const twice = runs.map(({ facts }) => facts - keys.length)
+  const longest = runs.map((run) => run.longest)
+  const limit = claimLife + 3 * upstreamMillis
+  const rows: ReadonlyArray<Row> = [
+    {
+      section: "stampede",
+      what: "holder killed mid-call: facts bought twice (all of its one call)",
+      median: String(medianOf(twice)),
+      spread: range(twice),
+      result: "",
+      target: "<= 1",
+      isMet: Math.max(...twice) <= 1
+    },
+    {
+      section: "stampede",
+      what: "holder killed mid-call: longest wait",
+      median: `${medianOf(longest).toFixed(0)} ms`,
+      spread: `${range(longest)} ms`,
+      result: "",
+      target: `<= ${limit} ms`,
+      isMet: Math.max(...longest) <= limit
+    }
+  ]
+  return rows
+})
+
+export const stampedes: Section = Effect.gen(function* () {
+  const rows = yield* Effect.forEach(["effect-seo-providers", "bentocache", "cacheable", "cache-manager"], contest)
+  return [...rows.flat(), ...(yield* killed)]
+}).pipe(Effect.catchAllDefect((defect) => new BenchError({ message: String(defect) })))

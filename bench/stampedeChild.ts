@@ -1,0 +1,93 @@
+/**
+ * One process of a stampede: 25 callers ask for the same 20 cold keys at once. It says "ready", waits for a line, and prints
+ * how long each look-up took.
+ *
+ *     node stampedeChild.js CONTENDER REDIS_PORT UPSTREAM_URL NUMBER
+ */
+import KeyvRedis from "@keyv/redis"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import { BentoCache, bentostore } from "bentocache"
+import { memoryDriver } from "bentocache/drivers/memory"
+import { redisDriver } from "bentocache/drivers/redis"
+import { createCache } from "cache-manager"
+import { Cacheable } from "cacheable"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Redacted from "effect/Redacted"
+import { Keyv } from "keyv"
+import { once } from "node:events"
+import * as Ahrefs from "../src/Ahrefs.js"
+import * as SharedState from "../src/SharedState.js"
+import { callers, keys } from "./stampedeSetting.js"
+
+const [contender = "", port = "", upstream = "", number = ""] = process.argv.slice(2)
+const url = `redis://127.0.0.1:${port}`
+
+/** What the peers call on a miss: the same request, for one key. */
+const buy = async (domain: string): Promise<number> => {
+  const response = await fetch(`${upstream}/batch-analysis/batch-analysis`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-child": number },
+    body: JSON.stringify({ targets: [{ url: domain }] })
+  })
+  const body = (await response.json()) as { readonly targets: ReadonlyArray<{ readonly domain_rating: number }> }
+  return body.targets[0]?.domain_rating ?? Number.NaN
+}
+
+const ttl = 3_600_000
+
+const contenders: Readonly<Record<string, () => Promise<(domain: string) => Promise<number>>>> = {
+  "effect-seo-providers": async () => {
+    const runtime = ManagedRuntime.make(
+      Ahrefs.layer({
+        apiKey: Redacted.make("key"),
+        apiUrl: upstream,
+        transformClient: HttpClient.mapRequest(HttpClientRequest.setHeader("x-child", number))
+      }).pipe(Layer.provide([FetchHttpClient.layer, SharedState.layerRedis({ url })]))
+    )
+    const { getDomainRating } = await runtime.runPromise(Ahrefs.Ahrefs)
+    return (domain) =>
+      runtime.runPromise(Effect.map(getDomainRating(domain), ({ domainRating }) => domainRating ?? Number.NaN))
+  },
+  bentocache: async () => {
+    const bento = new BentoCache({
+      default: "multi",
+      stores: {
+        multi: bentostore()
+          .useL1Layer(memoryDriver({ maxSize: "10mb" }))
+          .useL2Layer(redisDriver({ connection: { host: "127.0.0.1", port: Number(port) } }))
+      }
+    })
+    await bento.get({ key: "warm" })
+    return (key) => bento.getOrSet({ key, ttl, factory: () => buy(key) })
+  },
+  cacheable: async () => {
+    const cache = new Cacheable({ secondary: new Keyv({ store: new KeyvRedis(url) }) })
+    await cache.get("warm")
+    return async (key) => (await cache.getOrSet(key, () => buy(key), { ttl })) ?? Number.NaN
+  },
+  "cache-manager": async () => {
+    const cache = createCache({ stores: [new Keyv({ store: new KeyvRedis(url) })] })
+    await cache.get("warm")
+    return (key) => cache.wrap(key, () => buy(key), ttl)
+  }
+}
+
+const ask = await contenders[contender]!()
+process.stdout.write("ready\n")
+await once(process.stdin, "data")
+const lookups = Array.from({ length: callers }, () => keys).flat()
+const times = await Promise.all(
+  lookups.map(async (key) => {
+    const start = performance.now()
+    const rating = await ask(key)
+    if (rating !== key.length) throw new Error(`${key} is rated ${rating}`)
+    return performance.now() - start
+  })
+)
+process.stdout.write(`${JSON.stringify(times)}\n`)
+// The peers' connections would keep the process.
+process.exit(0)
