@@ -63,7 +63,8 @@ const launch = (contender: string, port: number, url: string, number: number): R
   const ready = new Promise<void>((resolve) =>
     lines.on("line", (line) => {
       if (line === "ready") resolve()
-      else times = JSON.parse(line) as ReadonlyArray<number>
+      else if (line.startsWith("[")) times = JSON.parse(line) as ReadonlyArray<number>
+      else process.stderr.write(`${line}\n`)
     })
   )
   const ended = once(process_, "close").then(() => times)
