@@ -24,7 +24,7 @@ import {
 } from "./CacheStore.js"
 import * as Guard from "./internal/guard.js"
 import * as Redis from "./internal/redis.js"
-import { scopeOf } from "./internal/scope.js"
+import { scopeOf, word } from "./internal/scope.js"
 import type { Provider } from "./Operation.js"
 import * as Target from "./Target.js"
 
@@ -206,7 +206,7 @@ interface Held {
 }
 
 const mark = { all: "void:all", scope: (scope: string) => `void:{${scope}}`, targets: "void:targets" }
-const targetMark = (subject: string) => `void:target:${subject.length > 200 ? subject.slice(0, 200) : subject}`
+const targetMark = (subject: string) => `void:target:${word(subject)}`
 
 const make = (
   store: CacheStore,
@@ -235,14 +235,9 @@ const make = (
     // What was said before such a moment no longer counts. Read anew as often as the first level is.
     const marks = new Map<string, { readonly since: number; readonly until: number }>()
     const since = (key: string): number => marks.get(key)?.since ?? -Infinity
-    const readMarks = (keys: ReadonlyArray<string>, now: number): Effect.Effect<void, StoreUnavailable> => {
-      const old = keys.filter((key) => !((marks.get(key)?.until ?? 0) > now))
-      if (old.length === 0) return Effect.void
-      return Effect.map(store.getMany(old), (found) => {
-        old.forEach((key, i) =>
-          marks.set(key, { since: found[i]?.observedAt ?? -Infinity, until: now + (first?.life ?? Infinity) })
-        )
-      })
+    const isOld = (key: string, now: number): boolean => {
+      const known = marks.get(key)
+      return known === undefined || known.until <= now
     }
     const isVoid = ({ scope }: FactId, { observedAt }: Fact) =>
       observedAt <= since(mark.all) || observedAt <= since(mark.scope(scope))
@@ -250,26 +245,31 @@ const make = (
     const readMany: Service["readMany"] = (ids) =>
       Effect.clockWith((clock) => {
         const now = clock.unsafeCurrentTimeMillis()
-        const scopes = Array.from(new Set(ids.map(({ scope }) => mark.scope(scope))))
-        return Effect.flatMap(readMarks([mark.all, mark.targets, ...scopes], now), () =>
-          Effect.flatMap(store.getMany(ids.map(({ key }) => key)), (facts) => {
-            const valid = facts.map((fact, i) => (fact === undefined || isVoid(ids[i]!, fact) ? undefined : fact))
-            const kept = (valid: ReadonlyArray<Fact | undefined>) => {
-              valid.forEach((fact, i) => fact && hold(ids[i]!.key, fact, now))
-              return valid
-            }
-            if (since(mark.targets) === -Infinity) return Effect.succeed(kept(valid))
-            // Somebody has invalidated a target lately: each target's own mark decides.
-            const subjects = ids.map(({ subject }) => targetMark(subject))
-            return Effect.map(store.getMany(subjects), (marked) =>
-              kept(
-                valid.map((fact, i) =>
-                  fact && fact.observedAt <= (marked[i]?.observedAt ?? -Infinity) ? undefined : fact
-                )
+        const scopes = new Set(ids.map(({ scope }) => mark.scope(scope)))
+        const old = [mark.all, mark.targets, ...scopes].filter((key) => isOld(key, now))
+        // In one question with the facts: a look-up has one round trip.
+        return Effect.flatMap(store.getMany([...old, ...ids.map(({ key }) => key)]), (found) => {
+          old.forEach((key, i) =>
+            marks.set(key, { since: found[i]?.observedAt ?? -Infinity, until: now + (first?.life ?? Infinity) })
+          )
+          const valid = found
+            .slice(old.length)
+            .map((fact, i) => (fact === undefined || isVoid(ids[i]!, fact) ? undefined : fact))
+          const kept = (valid: ReadonlyArray<Fact | undefined>) => {
+            valid.forEach((fact, i) => fact && hold(ids[i]!.key, fact, now))
+            return valid
+          }
+          if (since(mark.targets) === -Infinity) return Effect.succeed(kept(valid))
+          // Somebody has invalidated a target lately: each target's own mark decides.
+          const subjects = ids.map(({ subject }) => targetMark(subject))
+          return Effect.map(store.getMany(subjects), (marked) =>
+            kept(
+              valid.map((fact, i) =>
+                fact && fact.observedAt <= (marked[i]?.observedAt ?? -Infinity) ? undefined : fact
               )
             )
-          })
-        )
+          )
+        })
       })
 
     const getMany: Service["getMany"] =

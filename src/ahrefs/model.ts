@@ -43,7 +43,7 @@ export const attribution = (license: string): Attribution => ({
  *   vendor contract, where it would add half to the price: `getDomainMetrics` has it as a column
  * - `attribution`: there where the rating was free of charge and must be shown with it
  *
- * Source: Ahrefs API v3, site-explorer/domain-rating.
+ * Source: Ahrefs API v3, batch-analysis (vendor contract), site-explorer/domain-rating (platform contract).
  *
  * @since 0.1.0
  * @category Schemas

@@ -4,8 +4,7 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
-import * as DurationModule from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -121,7 +120,7 @@ export const make = (
     const livesOf = <I, A>(facts: Facts<I, A>, isUnknown: boolean, lot: number) => {
       const whole = isUnknown
         ? windows.unknownFor
-        : (windows.freshFor[`${wire.provider}.${facts.kind}`] ?? DurationModule.toMillis(facts.freshFor))
+        : (windows.freshFor[`${wire.provider}.${facts.kind}`] ?? Duration.toMillis(facts.freshFor))
       const fresh = Math.max(1, Math.round(whole * (1 - windows.jitter * lot)))
       const stale = Math.max(windows.staleWhileRevalidate, windows.staleIfError, windows.staleIfExhausted)
       return { fresh, life: fresh + stale }
@@ -257,13 +256,20 @@ export const make = (
                 })
             )
           const keys = Array.from(new Set(batch.map(({ cell }) => cell.key)))
-          const won = yield* Effect.catchAll(claims.acquire(keys), ({ message }) =>
-            Effect.as(
-              Effect.logWarning(`Claims cannot be made, others may buy the same: ${message}`),
-              keys.map(() => true)
-            )
+          // As one step: what is won and not held would never be let go of.
+          const mine = yield* Effect.uninterruptible(
+            Effect.gen(function* () {
+              const won = yield* Effect.catchAll(claims.acquire(keys), ({ message }) =>
+                Effect.as(
+                  Effect.logWarning(`Claims cannot be made, others may buy the same: ${message}`),
+                  keys.map(() => true)
+                )
+              )
+              const mine = keys.filter((_, i) => won[i])
+              if (mine.length > 0) yield* claims.hold(mine)
+              return new Set(mine)
+            })
           )
-          const mine = new Set(keys.filter((_, i) => won[i]))
           const others = batch.filter(({ cell }) => !mine.has(cell.key))
           if (others.length > 0) {
             yield* giveBack(
@@ -272,21 +278,14 @@ export const make = (
             )
           }
           if (mine.size === 0) return
-          yield* Effect.scoped(
-            Effect.zipRight(
-              claims.hold(Array.from(mine)),
-              Effect.flatMap(landKnown(batch.filter(({ cell }) => mine.has(cell.key))), (left) =>
-                left.length === 0
-                  ? Effect.void
-                  : Effect.forEach(
-                      calls(operation, facts, input, left),
-                      ([part, flights]) => purchase(operation, facts, part, flights, { left: maxSplits }),
-                      { discard: true, concurrency: "unbounded" }
-                    )
-              )
-            )
+          const left = yield* landKnown(batch.filter(({ cell }) => mine.has(cell.key)))
+          if (left.length === 0) return
+          yield* Effect.forEach(
+            calls(operation, facts, input, left),
+            ([part, flights]) => purchase(operation, facts, part, flights, { left: maxSplits }),
+            { discard: true, concurrency: "unbounded" }
           )
-        })
+        }).pipe(Effect.scoped)
 
     /** What the cache knows, whatever its age; an unknown is settled by the policy. */
     const known = (

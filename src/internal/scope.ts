@@ -42,7 +42,7 @@ const hash = (text: string): string => createHash("sha256").update(text).digest(
 const isPlain = /^[a-z0-9._-]{1,100}$/
 
 /** A word that is part of a key, as it is where it is a host, else as its hash. A hash is longer than any label before it. */
-const word = (text: string): string => (isPlain.test(text) ? text : `#${hash(canonical(text))}`)
+export const word = (text: string): string => (isPlain.test(text) ? text : `#${hash(canonical(text))}`)
 
 /** What the keys of all facts of one request begin with; the braces keep a scope in one slot of a cluster. */
 export const stem = <I, A>(scope: string, wire: Wire, facts: Facts<I, A>, input: I): string =>

@@ -183,6 +183,28 @@ describe("callers that leave", () => {
   )
 })
 
+describe("a service that is closed", () => {
+  it.scoped("lets go of its claims: another of the same account buys", () =>
+    Effect.gen(function* () {
+      const { open, sent } = yield* made((one, n) => (n === 0 ? never : rated(one)), { timeout: "1 minute" })
+      const scope = yield* Scope.make()
+      const first = yield* Scope.extend(open(), scope)
+      yield* Effect.fork(first.getDomainRating("a.com"))
+      yield* TestClock.adjust("1 second")
+      const second = yield* open()
+      const fiber = yield* Effect.fork(second.getDomainRating("a.com"))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(sent.length, 1)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(closing)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(fiber)).domainRating, 5)
+      assert.strictEqual(sent.length, 2)
+    })
+  )
+})
+
 describe("columns", () => {
   it.scoped("only those that are missing are bought", () =>
     Effect.gen(function* () {
