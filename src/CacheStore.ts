@@ -3,11 +3,9 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Keyv } from "keyv"
-import { LRUCache } from "lru-cache"
 
 /**
  * What was bought once.
@@ -24,6 +22,18 @@ export interface Fact {
   readonly observedAt: number
   readonly freshUntil: number
   readonly paid: number | null
+}
+
+/**
+ * Where a fact is kept. `scope` and `subject`: what invalidations go by.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface FactId {
+  readonly key: string
+  readonly scope: string
+  readonly subject: string
 }
 
 /**
@@ -82,49 +92,14 @@ const decode = (key: string, text: unknown): Fact | undefined => {
   return { value, observedAt, freshUntil, paid }
 }
 
-/** What a fact weighs, roughly: the length of its text. */
-const weigh = (key: string, { value }: Fact): number => key.length + (JSON.stringify(value)?.length ?? 0) + 64
-
 /**
  * @since 0.1.0
  * @category Models
  */
 export interface Bounds {
   readonly maxEntries: number
-  /** Counted as the length of the values' JSON text. */
+  /** Counted as about the length of the values' JSON text and their keys. */
   readonly maxBytes: number
-}
-
-/**
- * In this process; what was used longest ago goes first. Values are shared with every reader: they are not to be changed.
- *
- * @since 0.1.0
- * @category Constructors
- */
-export const memory = ({ maxBytes, maxEntries }: Bounds): CacheStore => {
-  interface Held {
-    readonly fact: Fact
-    readonly until: number
-    readonly bytes: number
-  }
-  const held = new LRUCache<string, Held>({ max: maxEntries, maxSize: maxBytes, sizeCalculation: ({ bytes }) => bytes })
-  return {
-    getMany: (keys) =>
-      Effect.map(Clock.currentTimeMillis, (now) =>
-        keys.map((key) => {
-          const found = held.get(key)
-          return found === undefined || found.until <= now ? undefined : found.fact
-        })
-      ),
-    setMany: (entries) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        for (const { fact, key, life } of entries) held.set(key, { fact, until: now + life, bytes: weigh(key, fact) })
-      }),
-    remove: (keys) =>
-      Effect.sync(() => {
-        for (const key of keys) held.delete(key)
-      })
-  }
 }
 
 /**
@@ -175,15 +150,3 @@ export const fromKeyv = (keyv: Keyv, awaited: Await, maxValueBytes: number): Cac
   },
   remove: (keys) => (keys.length === 0 ? Effect.void : Effect.asVoid(awaited(() => keyv.delete(keys as Array<string>))))
 })
-
-/**
- * Keeps nothing.
- *
- * @since 0.1.0
- * @category Constructors
- */
-export const noop: CacheStore = {
-  getMany: (keys) => Effect.succeed(keys.map(() => undefined)),
-  setMany: () => Effect.void,
-  remove: () => Effect.void
-}

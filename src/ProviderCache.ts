@@ -11,17 +11,16 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type { Keyv } from "keyv"
-import { LRUCache } from "lru-cache"
 import {
   type Bounds,
   type CacheStore,
   type Entry,
   type Fact,
+  type FactId,
   fromKeyv,
-  memory,
-  noop,
   type StoreUnavailable
 } from "./CacheStore.js"
+import * as FirstLevel from "./internal/firstLevel.js"
 import * as Guard from "./internal/guard.js"
 import * as Redis from "./internal/redis.js"
 import { scopeOf, word } from "./internal/scope.js"
@@ -60,7 +59,7 @@ export interface Policy {
  * @since 0.1.0
  * @category Models
  */
-export interface FirstLevel extends Partial<Bounds> {
+export interface FirstLevelOptions extends Partial<Bounds> {
   /** How long it answers in place of the store, and an invalidation by another process may go unseen. Default 10 seconds. */
   readonly life?: Duration.DurationInput | undefined
 }
@@ -76,7 +75,7 @@ export interface MemoryOptions extends Policy, Partial<Bounds> {}
  * @category Models
  */
 export interface StoreOptions extends Policy {
-  readonly firstLevel?: FirstLevel | undefined
+  readonly firstLevel?: FirstLevelOptions | undefined
   /** How long an answer of the store is waited for; default 50 ms. */
   readonly deadline?: Duration.DurationInput | undefined
   /** Longer values are answered but not kept; default 4 MB. */
@@ -104,13 +103,6 @@ export interface Windows {
   readonly onCacheUnavailable: "pay" | "fail" | "stale"
 }
 
-/** Where a fact is kept. `scope` and `subject`: what invalidations go by. */
-export interface FactId {
-  readonly key: string
-  readonly scope: string
-  readonly subject: string
-}
-
 /**
  * An account as the cache knows it.
  *
@@ -131,14 +123,16 @@ export interface Account {
 export interface Service {
   /** @internal */
   readonly windows: Windows
+  /** @internal What this process has and may answer with, without asking anybody; `undefined` unless it has all. */
+  readonly near: (ids: ReadonlyArray<FactId>, now: number) => ReadonlyArray<Fact> | undefined
   /** @internal An item for each id, whatever its age. */
   readonly getMany: (ids: ReadonlyArray<FactId>) => Effect.Effect<ReadonlyArray<Fact | undefined>, StoreUnavailable>
   /** @internal The same, past the first level. */
   readonly readMany: (ids: ReadonlyArray<FactId>) => Effect.Effect<ReadonlyArray<Fact | undefined>, StoreUnavailable>
-  /** @internal What this process has, without asking anybody. */
+  /** @internal What this process has, however long ago it heard of it. */
   readonly peekMany: (ids: ReadonlyArray<FactId>) => ReadonlyArray<Fact | undefined>
   /** @internal Never fails: what the store does not take is kept here, and told. */
-  readonly setMany: (entries: ReadonlyArray<Entry>) => Effect.Effect<void>
+  readonly setMany: (entries: ReadonlyArray<Entry & FactId>) => Effect.Effect<void>
   /**
    * Forgets all that is known of a target, for every account: a domain, host or URL as it was asked for. Other processes see
    * it within the first level's life.
@@ -198,129 +192,134 @@ const windowsOf = (policy: Policy): Effect.Effect<Windows, ConfigError.ConfigErr
     }
   })
 
-interface Held {
-  readonly fact: Fact
-  /** How long it answers in place of the store. */
-  readonly until: number
-  readonly bytes: number
-}
-
 const mark = { all: "void:all", scope: (scope: string) => `void:{${scope}}`, targets: "void:targets" }
 const targetMark = (subject: string) => `void:target:${word(subject)}`
 
 const make = (
-  store: CacheStore,
-  options: Policy & {
-    readonly firstLevel: { readonly bounds: Bounds; readonly life: number } | null
-    readonly isUp: () => boolean
-  }
+  policy: Policy,
+  near: FirstLevel.FirstLevel,
+  /** What others share; `null` where this process is alone. */
+  shared: { readonly store: CacheStore; readonly isUp: () => boolean; readonly marksLife: number } | null
 ): Effect.Effect<Service, ConfigError.ConfigError> =>
-  Effect.gen(function* () {
-    const windows = yield* windowsOf(options)
-    const first = options.firstLevel
-    const held =
-      first &&
-      new LRUCache<string, Held>({
-        max: first.bounds.maxEntries,
-        maxSize: first.bounds.maxBytes,
-        sizeCalculation: ({ bytes }) => bytes
-      })
-    const hold = (key: string, fact: Fact, now: number) =>
-      held?.set(key, {
-        fact,
-        until: now + first!.life,
-        bytes: key.length + (JSON.stringify(fact.value)?.length ?? 0) + 64
-      })
-
+  Effect.map(windowsOf(policy), (windows) => {
     // What was said before such a moment no longer counts. Read anew as often as the first level is.
     const marks = new Map<string, { readonly since: number; readonly until: number }>()
+    let latest = -Infinity
     const since = (key: string): number => marks.get(key)?.since ?? -Infinity
+    const isVoid = ({ scope }: FactId, { observedAt }: Fact) =>
+      observedAt <= latest && (observedAt <= since(mark.all) || observedAt <= since(mark.scope(scope)))
     const isOld = (key: string, now: number): boolean => {
       const known = marks.get(key)
       return known === undefined || known.until <= now
     }
-    const isVoid = ({ scope }: FactId, { observedAt }: Fact) =>
-      observedAt <= since(mark.all) || observedAt <= since(mark.scope(scope))
+    const learn = (key: string, moment: number, until: number) => {
+      marks.set(key, { since: moment, until })
+      latest = Math.max(latest, moment)
+    }
 
-    const readMany: Service["readMany"] = (ids) =>
-      Effect.clockWith((clock) => {
-        const now = clock.unsafeCurrentTimeMillis()
-        const scopes = new Set(ids.map(({ scope }) => mark.scope(scope)))
-        const old = [mark.all, mark.targets, ...scopes].filter((key) => isOld(key, now))
-        // In one question with the facts: a look-up has one round trip.
-        return Effect.flatMap(store.getMany([...old, ...ids.map(({ key }) => key)]), (found) => {
-          old.forEach((key, i) =>
-            marks.set(key, { since: found[i]?.observedAt ?? -Infinity, until: now + (first?.life ?? Infinity) })
-          )
-          const valid = found
-            .slice(old.length)
-            .map((fact, i) => (fact === undefined || isVoid(ids[i]!, fact) ? undefined : fact))
-          const kept = (valid: ReadonlyArray<Fact | undefined>) => {
-            valid.forEach((fact, i) => fact && hold(ids[i]!.key, fact, now))
-            return valid
-          }
-          if (since(mark.targets) === -Infinity) return Effect.succeed(kept(valid))
-          // Somebody has invalidated a target lately: each target's own mark decides.
-          const subjects = ids.map(({ subject }) => targetMark(subject))
-          return Effect.map(store.getMany(subjects), (marked) =>
-            kept(
-              valid.map((fact, i) =>
-                fact && fact.observedAt <= (marked[i]?.observedAt ?? -Infinity) ? undefined : fact
+    const here = (id: FactId, now: number): Fact | undefined => {
+      const fact = near.get(id.key, now)
+      return fact === undefined || isVoid(id, fact) ? undefined : fact
+    }
+
+    const readFrom =
+      ({ marksLife, store }: NonNullable<typeof shared>): Service["readMany"] =>
+      (ids) =>
+        Effect.clockWith((clock) => {
+          const now = clock.unsafeCurrentTimeMillis()
+          const scopes = new Set(ids.map(({ scope }) => mark.scope(scope)))
+          const old = [mark.all, mark.targets, ...scopes].filter((key) => isOld(key, now))
+          // In one question with the facts: a look-up has one round trip.
+          return Effect.flatMap(store.getMany([...old, ...ids.map(({ key }) => key)]), (found) => {
+            old.forEach((key, i) => learn(key, found[i]?.observedAt ?? -Infinity, now + marksLife))
+            const valid = found
+              .slice(old.length)
+              .map((fact, i) => (fact === undefined || isVoid(ids[i]!, fact) ? undefined : fact))
+            const kept = (valid: ReadonlyArray<Fact | undefined>) => {
+              valid.forEach((fact, i) => fact && near.set(ids[i]!, fact, now))
+              return valid
+            }
+            if (since(mark.targets) === -Infinity) return Effect.succeed(kept(valid))
+            // Somebody has invalidated a target lately: each target's own mark decides.
+            const subjects = ids.map(({ subject }) => targetMark(subject))
+            return Effect.map(store.getMany(subjects), (marked) =>
+              kept(
+                valid.map((fact, i) =>
+                  fact && fact.observedAt <= (marked[i]?.observedAt ?? -Infinity) ? undefined : fact
+                )
               )
             )
-          )
+          })
         })
-      })
 
-    const getMany: Service["getMany"] =
-      held === null
-        ? readMany
-        : (ids) =>
-            Effect.clockWith((clock) => {
-              const now = clock.unsafeCurrentTimeMillis()
-              const missing: Array<number> = []
-              const found = ids.map((id, i) => {
-                const one = held.get(id.key)
-                if (one !== undefined && one.until > now && !isVoid(id, one.fact)) return one.fact
-                missing.push(i)
-                return undefined
-              })
-              if (missing.length === 0) return Effect.succeed(found)
-              return Effect.map(readMany(missing.map((i) => ids[i]!)), (facts) => {
-                missing.forEach((i, j) => {
-                  found[i] = facts[j]
-                })
-                return found
-              })
-            })
-
-    const markNow = (keys: ReadonlyArray<string>) =>
+    const readHere: Service["readMany"] = (ids) =>
       Effect.clockWith((clock) => {
         const now = clock.unsafeCurrentTimeMillis()
+        return Effect.succeed(ids.map((id) => here(id, now)))
+      })
+
+    const readMany = shared === null ? readHere : readFrom(shared)
+
+    const invalidate = (keys: ReadonlyArray<string>, isMeant: (id: FactId) => boolean) =>
+      Effect.clockWith((clock) => {
+        const now = clock.unsafeCurrentTimeMillis()
+        near.forget(isMeant)
+        if (shared === null) return Effect.void
         const fact: Fact = { value: true, observedAt: now, freshUntil: now, paid: null }
-        held?.clear()
         for (const key of keys) marks.delete(key)
-        return store.setMany(keys.map((key) => ({ key, fact, life: longest })))
+        return shared.store.setMany(keys.map((key) => ({ key, fact, life: longest })))
       })
 
     return {
       windows,
-      getMany,
+      near: (ids, now) => {
+        const found: Array<Fact> = []
+        for (const id of ids) {
+          const fact = here(id, now)
+          if (fact === undefined) return undefined
+          found.push(fact)
+        }
+        return found
+      },
+      getMany: (ids) =>
+        Effect.clockWith((clock) => {
+          const now = clock.unsafeCurrentTimeMillis()
+          const missing: Array<number> = []
+          const found = ids.map((id, i) => {
+            const fact = here(id, now)
+            if (fact === undefined) missing.push(i)
+            return fact
+          })
+          if (missing.length === 0) return Effect.succeed(found)
+          return Effect.map(readMany(missing.map((i) => ids[i]!)), (facts) => {
+            missing.forEach((i, j) => {
+              found[i] = facts[j]
+            })
+            return found
+          })
+        }),
       readMany,
-      peekMany: (ids) => ids.map(({ key }) => held?.get(key)?.fact),
+      peekMany: (ids) => ids.map(({ key }) => near.peek(key)),
       setMany: (entries) =>
         Effect.clockWith((clock) => {
           const now = clock.unsafeCurrentTimeMillis()
-          for (const { fact, key } of entries) hold(key, fact, now)
-          return Effect.catchAll(store.setMany(entries), ({ message }) =>
-            Effect.logWarning(`${entries.length} facts were bought but not kept: ${message}`)
-          )
+          for (const entry of entries) near.set(entry, entry.fact, now)
+          return shared === null
+            ? Effect.void
+            : Effect.catchAll(shared.store.setMany(entries), ({ message }) =>
+                Effect.logWarning(`${entries.length} facts were bought but not kept: ${message}`)
+              )
         }),
-      invalidateTarget: (target) =>
-        markNow([mark.targets, ...Array.from(new Set([target, Target.key(target)]), targetMark)]),
-      invalidateAccount: (account) => markNow([mark.scope(scopeOf(account))]),
-      invalidateAll: markNow([mark.all]),
-      isUp: Effect.sync(options.isUp)
+      invalidateTarget: (target) => {
+        const meant = new Set([target, Target.key(target)])
+        return invalidate([mark.targets, ...Array.from(meant, targetMark)], ({ subject }) => meant.has(subject))
+      },
+      invalidateAccount: (account) => {
+        const meant = scopeOf(account)
+        return invalidate([mark.scope(meant)], ({ scope }) => scope === meant)
+      },
+      invalidateAll: invalidate([mark.all], () => true),
+      isUp: Effect.sync(shared === null ? () => true : shared.isUp)
     }
   })
 
@@ -339,7 +338,11 @@ const checked = (options: StoreOptions) =>
 
 const overKeyv = (keyv: Keyv, guard: Guard.Guard, options: StoreOptions) =>
   Effect.flatMap(checked(options), ({ bounds, life, maxValueBytes }) =>
-    make(fromKeyv(keyv, guard.awaited, maxValueBytes), { ...options, firstLevel: { bounds, life }, isUp: guard.isUp })
+    make(options, FirstLevel.make(bounds, life), {
+      store: fromKeyv(keyv, guard.awaited, maxValueBytes),
+      isUp: guard.isUp,
+      marksLife: life
+    })
   )
 
 /** A cache over a connection that others use too. */
@@ -361,9 +364,7 @@ export const connection = (options: RedisOptions) =>
 export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<ProviderCache, ConfigError.ConfigError> =>
   Layer.effect(
     ProviderCache,
-    Effect.flatMap(boundsOf(options), (bounds) =>
-      make(memory(bounds), { ...options, firstLevel: null, isUp: () => true })
-    )
+    Effect.flatMap(boundsOf(options), (bounds) => make(options, FirstLevel.make(bounds, Infinity), null))
   )
 
 /**
@@ -413,5 +414,5 @@ export const layerRedisConfig = (
  */
 export const layerNoop: Layer.Layer<ProviderCache> = Layer.effect(
   ProviderCache,
-  Effect.orDie(make(noop, { firstLevel: null, isUp: () => true }))
+  Effect.orDie(make({}, FirstLevel.none, null))
 )

@@ -1,35 +1,46 @@
 /**
- * Joins those who want the same fact, and gathers the facts that are wanted into batches. A batch is put together when it may
- * leave, not before: the gate is the window. A fact that nobody waits for any more is left out of it.
+ * Joins those who want the same fact, and gathers the facts that are wanted: all of one turn of the event loop are looked up
+ * together, and what has to be bought is put together into batches. A batch is put together when it may leave, not before: the
+ * gate is the window. A fact that nobody waits for any more is left out of it.
  */
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
-import type { Fact } from "../CacheStore.js"
+import type { Fact, FactId } from "../CacheStore.js"
 import type { PaidError } from "../ProviderError.js"
+import type { Provenance } from "../Provenance.js"
 
-export interface Cell {
-  readonly subject: string
+export interface Cell extends FactId {
   readonly column: string
-  /** Where the fact is kept. */
-  readonly key: string
   /** Tells flights apart: the key, and how much of a list is wanted. */
   readonly flightKey: string
+}
+
+/** A fact that answers. */
+export interface Landed {
+  readonly fact: Fact
+  readonly state: Provenance["cache"]
 }
 
 /** A fact on its way. */
 export interface Flight {
   readonly cell: Cell
-  readonly land: (exit: Exit.Exit<Fact, PaidError>) => void
+  /** What is known of it and too old to answer, unless nothing else does. */
+  old: Fact | null
+  /** Answers whoever waits, now or later, and is bought all the same. */
+  readonly serve: (meanwhile: Landed) => void
+  /** Answers whoever waits, and ends the flight. */
+  readonly land: (exit: Exit.Exit<Landed, PaidError>) => void
 }
 
+type Listener = (exit: Exit.Exit<Landed, PaidError>) => void
+
 interface Waited extends Flight {
-  readonly landed: Deferred.Deferred<Fact, PaidError>
   waiters: number
-  isDone: boolean
+  meanwhile: Landed | null
+  readonly listeners: Array<Listener>
 }
 
 /** Puts those flights back into the queue that `when` leaves over. */
@@ -38,21 +49,32 @@ export type GiveBack = (
   when: Effect.Effect<ReadonlyArray<Flight>>
 ) => Effect.Effect<void>
 
-/** Where facts that can leave together gather. */
-interface Group {
+export interface Work {
+  /** How many subjects one batch carries. */
   readonly size: number
+  /** Lands what is known; what it gives is to be bought. */
+  readonly look: (flights: ReadonlyArray<Flight>) => Effect.Effect<ReadonlyArray<Flight>>
   /** Buys the facts of a batch, or gives them back. */
   readonly buy: (batch: ReadonlyArray<Flight>, giveBack: GiveBack) => Effect.Effect<void>
+}
+
+/** Where facts that can leave together gather. */
+interface Group extends Work {
+  readonly id: string
+  unseen: Array<Waited>
+  /** Questions under way. */
+  looks: number
   readonly queue: Set<Waited>
   isTimed: boolean
 }
 
 export interface Batcher {
-  /** The facts, in the order of the cells. */
+  /** The facts, in the order of the cells. What is wanted under one `groupId` can leave together. */
   readonly want: (
-    group: { readonly id: string } & Pick<Group, "size" | "buy">,
-    cells: ReadonlyArray<Cell>
-  ) => Effect.Effect<ReadonlyArray<Fact>, PaidError>
+    groupId: string,
+    cells: ReadonlyArray<Cell>,
+    work: () => Work
+  ) => Effect.Effect<ReadonlyArray<Landed>, PaidError>
 }
 
 export const make = (options: {
@@ -67,22 +89,39 @@ export const make = (options: {
     const groups = new Map<string, Group>()
 
     const flight = (cell: Cell): Waited => {
-      const landed = Deferred.unsafeMake<Fact, PaidError>(FiberId.none)
+      const tell = (exit: Exit.Exit<Landed, PaidError>) => {
+        for (const listener of made.listeners.splice(0)) listener(exit)
+      }
       const made: Waited = {
         cell,
-        landed,
+        old: null,
         waiters: 0,
-        isDone: false,
+        meanwhile: null,
+        listeners: [],
+        serve: (meanwhile) => {
+          made.meanwhile = meanwhile
+          tell(Exit.succeed(meanwhile))
+        },
         land: (exit) => {
-          if (made.isDone) return
-          made.isDone = true
           if (flights.get(cell.flightKey) === made) flights.delete(cell.flightKey)
-          Deferred.unsafeDone(landed, exit)
+          tell(exit)
         }
       }
       flights.set(cell.flightKey, made)
       return made
     }
+    const isWanted = ({ meanwhile, waiters }: Waited): boolean => waiters > 0 || meanwhile !== null
+
+    /** Whatever becomes of the work, nobody waits for ever. */
+    const landing = (those: ReadonlyArray<Flight>, work: Effect.Effect<void>): Effect.Effect<void> =>
+      Effect.onExit(work, (exit) =>
+        Effect.sync(() => {
+          if (Exit.isFailure(exit)) for (const { land } of those) land(Exit.failCause(exit.cause))
+        })
+      )
+
+    // Whoever came first may go: the work belongs to the service.
+    const started = (work: Effect.Effect<void>) => Effect.asVoid(Effect.forkIn(Effect.interruptible(work), scope))
 
     const subjectsOf = (queue: Iterable<Waited>): number => {
       const subjects = new Set<string>()
@@ -95,7 +134,7 @@ export const make = (options: {
       const subjects = new Set<string>()
       const batch: Array<Waited> = []
       for (const one of queue) {
-        if (one.waiters === 0) {
+        if (!isWanted(one)) {
           queue.delete(one)
           one.land(Exit.interrupt(FiberId.none))
         } else if (subjects.has(one.cell.subject) || subjects.size < size) {
@@ -107,94 +146,123 @@ export const make = (options: {
       return batch
     }
 
-    // Whoever came first may go: the work belongs to the service.
-    const started = (work: Effect.Effect<void>) => Effect.forkIn(Effect.interruptible(work), scope)
+    const forget = (group: Group): void => {
+      const isIdle = group.unseen.length === 0 && group.looks === 0 && group.queue.size === 0 && !group.isTimed
+      if (isIdle) groups.delete(group.id)
+    }
 
-    const giveBackTo =
-      (id: string, group: Group): GiveBack =>
-      (given, when) =>
-        Effect.asVoid(
-          started(
-            Effect.onExit(
-              Effect.flatMap(when, (left) => {
-                // Safe: every flight was made here.
-                for (const one of left) group.queue.add(one as Waited)
-                return left.length === 0 ? Effect.void : leave(id, group)
-              }),
-              (exit) =>
-                Effect.sync(() => {
-                  if (Exit.isFailure(exit)) for (const one of given) one.land(Exit.failCause(exit.cause))
-                })
-            )
-          )
-        )
+    const queued = (group: Group, left: ReadonlyArray<Flight>): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        // Safe: every flight was made here.
+        for (const one of left) group.queue.add(one as Waited)
+        return left.length === 0 ? Effect.sync(() => forget(group)) : kick(group)
+      })
 
-    const leave = (id: string, group: Group): Effect.Effect<void> =>
+    const leave = (group: Group): Effect.Effect<void> =>
       gate.withPermits(1)(
         Effect.suspend(() => {
           const batch = take(group)
-          if (group.queue.size === 0 && !group.isTimed) groups.delete(id)
+          forget(group)
           if (batch.length === 0) return Effect.void
-          return Effect.zipRight(
-            Effect.forkIn(group.queue.size > 0 ? kick(id, group) : Effect.void, scope),
-            Effect.onExit(group.buy(batch, giveBackTo(id, group)), (exit) =>
-              Effect.sync(() => {
-                if (Exit.isFailure(exit)) for (const one of batch) one.land(Exit.failCause(exit.cause))
-              })
+          const giveBack: GiveBack = (given, when) =>
+            started(
+              landing(
+                given,
+                Effect.flatMap(when, (left) => queued(group, left))
+              )
             )
+          return Effect.zipRight(
+            group.queue.size > 0 ? started(kick(group)) : Effect.void,
+            landing(batch, group.buy(batch, giveBack))
           )
         })
       )
 
     /** A full batch leaves at once, the rest when others had time to join it. */
-    const kick = (id: string, group: Group): Effect.Effect<void> =>
+    const kick = (group: Group): Effect.Effect<void> =>
       Effect.suspend(() => {
-        if (group.size === 1 || wait === 0 || subjectsOf(group.queue) >= group.size) return leave(id, group)
+        if (group.size === 1 || wait === 0 || subjectsOf(group.queue) >= group.size) return leave(group)
         if (group.isTimed) return Effect.void
         group.isTimed = true
-        return Effect.zipRight(
-          Effect.ensuring(
-            Effect.sleep(wait),
-            Effect.sync(() => {
-              group.isTimed = false
-            })
-          ),
-          leave(id, group)
+        const over = Effect.sync(() => {
+          group.isTimed = false
+        })
+        return Effect.zipRight(Effect.ensuring(Effect.sleep(wait), over), leave(group))
+      })
+
+    /** Those who come in the same turn are looked up in one question. */
+    const look = (group: Group): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const seen = group.unseen
+        group.unseen = []
+        group.looks++
+        const over = Effect.sync(() => {
+          group.looks--
+        })
+        return landing(
+          seen,
+          Effect.flatMap(Effect.ensuring(group.look(seen), over), (left) => queued(group, left))
         )
       })
 
-    const want: Batcher["want"] = ({ buy, id, size }, cells) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.suspend(() => {
-          const joined: Array<Waited> = []
-          let group = groups.get(id)
-          let isNew = false
-          for (const cell of cells) {
-            let one = flights.get(cell.flightKey)
-            if (one === undefined) {
-              one = flight(cell)
-              if (group === undefined) {
-                group = { size, buy, queue: new Set(), isTimed: false }
-                groups.set(id, group)
-              }
-              group.queue.add(one)
-              isNew = true
-            }
-            one.waiters++
-            joined.push(one)
+    const open = (id: string, cells: ReadonlyArray<Cell>, work: () => Work): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const made = cells.filter(({ flightKey }) => !flights.has(flightKey)).map(flight)
+        if (made.length === 0) return Effect.void
+        let group = groups.get(id)
+        if (group === undefined) {
+          group = { ...work(), id, unseen: [], looks: 0, queue: new Set(), isTimed: false }
+          groups.set(id, group)
+        }
+        const isFirst = group.unseen.length === 0
+        for (const one of made) group.unseen.push(one)
+        return isFirst ? started(Effect.zipRight(Effect.yieldNow(), look(group))) : Effect.void
+      })
+
+    const want: Batcher["want"] = (groupId, cells, work) => {
+      const awaited = Effect.async<ReadonlyArray<Landed>, PaidError>((resume) => {
+        const answers: Array<Landed> = []
+        const joined: Array<Waited> = []
+        let left = cells.length
+        let isOver = false
+        const leave = () => {
+          if (isOver) return
+          isOver = true
+          for (const one of joined) one.waiters--
+        }
+        const answer = (i: number, landed: Landed) => {
+          answers[i] = landed
+          if (--left > 0) return
+          leave()
+          resume(Effect.succeed(answers))
+        }
+        for (const [i, cell] of cells.entries()) {
+          const one = flights.get(cell.flightKey)
+          if (one === undefined) {
+            // It landed between the opening and here.
+            leave()
+            return resume(want(groupId, cells, work))
           }
-          const awaited = Effect.forEach(joined, ({ landed }) => Deferred.await(landed)).pipe(
-            restore,
-            Effect.ensuring(
-              Effect.sync(() => {
-                for (const one of joined) one.waiters--
-              })
-            )
-          )
-          if (!isNew || group === undefined) return awaited
-          return Effect.zipRight(started(kick(id, group)), awaited)
-        })
+          one.waiters++
+          joined.push(one)
+          if (one.meanwhile !== null) answer(i, one.meanwhile)
+          else {
+            one.listeners.push((exit) => {
+              if (isOver) return
+              if (Exit.isSuccess(exit)) return answer(i, exit.value)
+              leave()
+              resume(Effect.failCause(exit.cause))
+            })
+          }
+        }
+        return Effect.sync(leave)
+      })
+      return Effect.suspend(() =>
+        cells.every(({ flightKey }) => flights.has(flightKey))
+          ? awaited
+          : Effect.zipRight(Effect.uninterruptible(open(groupId, cells, work)), awaited)
       )
+    }
 
     return { want }
   })

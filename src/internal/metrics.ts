@@ -35,16 +35,20 @@ export const countRequest = (provider: Provider, operation: string, outcome: str
 export const countUnits = (provider: Provider, operation: string, unit: Unit, amount: number): Effect.Effect<void> =>
   Metric.incrementBy(units({ provider, operation, unit }), amount)
 
-const facts = counter("seo_provider_facts_total", "Facts answered, by where they came from: fresh, stale or bought")
+type FactState = "fresh" | "stale" | "bought"
+
+const answered = counter("seo_provider_facts_total", "Facts answered, by where they came from: fresh, stale or bought")
 
 export const countFacts = (
   provider: Provider,
   operation: string,
-  states: ReadonlyArray<"fresh" | "stale" | "bought">
+  facts: ReadonlyArray<{ readonly state: FactState }>
 ): Effect.Effect<void> => {
-  const first = states[0]
-  if (first !== undefined && states.every((state) => state === first)) {
-    return Metric.incrementBy(facts({ provider, operation, state: first }), states.length)
-  }
-  return Effect.forEach(states, (state) => Metric.increment(facts({ provider, operation, state })), { discard: true })
+  const counted = (state: FactState, amount: number) =>
+    Metric.incrementBy(answered({ provider, operation, state }), amount)
+  const first = facts[0]?.state
+  if (first === undefined) return Effect.void
+  return facts.every(({ state }) => state === first)
+    ? counted(first, facts.length)
+    : Effect.forEach(facts, ({ state }) => counted(state, 1), { discard: true })
 }

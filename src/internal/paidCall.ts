@@ -8,14 +8,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
-import * as FiberRef from "effect/FiberRef"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Entry, Fact, StoreUnavailable } from "../CacheStore.js"
+import type { Entry, Fact, FactId, StoreUnavailable } from "../CacheStore.js"
 import type { Facts, Operation, Wire } from "../Operation.js"
 import { collector, type Provenance } from "../Provenance.js"
-import { type FactId, ProviderCache, type Windows } from "../ProviderCache.js"
+import { ProviderCache, type Windows } from "../ProviderCache.js"
 import { CacheUnavailable, InvalidRequest, type PaidError, type WireError } from "../ProviderError.js"
 import * as Batcher from "./batcher.js"
 import { Claims } from "./claims.js"
@@ -44,7 +43,15 @@ export interface PaidCall {
   readonly free: <I, A>(operation: Operation<I, A>, input: I) => Effect.Effect<A, WireError>
 }
 
-interface Wanted extends Batcher.Cell, FactId {}
+/** What a call asks for: a cell for each subject and column. */
+interface Question {
+  /** What the keys of all its cells begin with. */
+  readonly stem: string
+  readonly subjects: ReadonlyArray<string>
+  readonly columns: ReadonlyArray<string>
+  readonly limit: number | null
+  readonly cells: ReadonlyArray<Batcher.Cell>
+}
 
 /** Rows asked for, and the rows. */
 type Kept = readonly [limit: number, rows: ReadonlyArray<unknown>]
@@ -97,23 +104,23 @@ export const make = (
       concurrency: options.concurrency ?? 10
     })
     const { windows } = cache
-    const background = yield* Effect.scope
     const scope = scopeOf({ ...options, provider: wire.provider })
     const hasScope = options.cacheScope === undefined || isScopeName(options.cacheScope)
 
-    const wanted = <I, A>(facts: Facts<I, A>, input: I): ReadonlyArray<Wanted> => {
+    const question = <I, A>(facts: Facts<I, A>, input: I): Question => {
       const beginning = stem(scope, wire, facts, input)
+      const subjects = facts.subjects(input)
       const columns = facts.columns(input)
       const limit = facts.limit(input)
-      const cells: Array<Wanted> = []
-      for (const subject of facts.subjects(input)) {
+      const cells: Array<Batcher.Cell> = []
+      for (const subject of subjects) {
         const row = rowKey(beginning, subject)
         for (const column of columns) {
           const key = `${row}${column}`
           cells.push({ key, scope, subject, column, flightKey: limit === null ? key : `${key}#${limit}` })
         }
       }
-      return cells
+      return { stem: beginning, subjects, columns, limit, cells }
     }
 
     /** How long a new fact is fresh, and how long it is kept. */
@@ -128,19 +135,17 @@ export const make = (
 
     /** Takes an answer apart, keeps the facts and lands those who wait for them. */
     const keep =
-      <I, A>(facts: Facts<I, A>, input: I, cells: ReadonlyArray<Wanted>, flights: ReadonlyArray<Batcher.Flight>) =>
+      <I, A>(facts: Facts<I, A>, { cells, columns, limit }: Question, flights: ReadonlyArray<Batcher.Flight>) =>
       ({ charge, value }: Bought<A>): Effect.Effect<void> =>
         Effect.gen(function* () {
           const now = yield* Clock.currentTimeMillis
           const lot = yield* Random.next
           const rows = facts.split(value)
-          const columns = facts.columns(input).length
-          const limit = facts.limit(input)
           const paid = charge.amount === null ? null : charge.amount / Math.max(1, cells.length)
           const known = new Map<string, Fact>()
-          const entries: Array<Entry> = []
-          cells.forEach(({ column, key }, i) => {
-            const said = rows[Math.floor(i / columns)]?.[column] ?? null
+          const entries: Array<Entry & FactId> = []
+          cells.forEach(({ column, key, subject }, i) => {
+            const said = rows[Math.floor(i / columns.length)]?.[column] ?? null
             const { fresh, life } = livesOf(facts, facts.isUnknown(said), lot)
             const fact: Fact = {
               value: limit === null ? said : [limit, said],
@@ -149,14 +154,27 @@ export const make = (
               paid
             }
             known.set(key, fact)
-            entries.push({ key, fact, life })
+            entries.push({ key, scope, subject, fact, life })
           })
           yield* cache.setMany(entries)
           for (const { cell, land } of flights) {
             const fact = known.get(cell.key)
-            if (fact !== undefined) land(Exit.succeed(fact))
+            if (fact !== undefined) land(Exit.succeed({ fact, state: "bought" }))
           }
         })
+
+    /** What is stale may answer where the provider does not. */
+    const landStale = (flights: ReadonlyArray<Batcher.Flight>, error: PaidError): Effect.Effect<void> =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const window = staleWindow(windows, error)
+        for (const { land, old } of flights) {
+          land(
+            old !== null && now < old.freshUntil + window
+              ? Exit.succeed({ fact: old, state: "stale" })
+              : Exit.fail(error)
+          )
+        }
+      })
 
     /** One call, or, where the provider refuses it for one of its subjects, as many as it takes to leave that one out. */
     const purchase = <I, A>(
@@ -166,18 +184,17 @@ export const make = (
       flights: ReadonlyArray<Batcher.Flight>,
       splits: { left: number }
     ): Effect.Effect<void> => {
-      const cells = wanted(facts, input)
+      const asked = question(facts, input)
       return Effect.catchAll(
-        Effect.map(send(operation, input, keep(facts, input, cells, flights)), () => {
+        Effect.map(send(operation, input, keep(facts, asked, flights)), () => {
           // They have landed by now, unless an operation splits its answers wrongly: a defect is told, nobody waits for ever.
           for (const { land } of flights)
             land(Exit.die(new Error(`${operation.name} does not answer for its subjects`)))
         }),
         (error): Effect.Effect<void> => {
-          const subjects = facts.subjects(input)
+          const { columns, subjects } = asked
           if (!(error instanceof InvalidRequest) || subjects.length === 1 || splits.left < 2) {
-            for (const { land } of flights) land(Exit.fail(error))
-            return Effect.void
+            return landStale(flights, error)
           }
           splits.left -= 2
           const half = subjects.length >> 1
@@ -188,7 +205,7 @@ export const make = (
               return purchase(
                 operation,
                 facts,
-                narrowed(facts, input, part, facts.columns(input)),
+                narrowed(facts, input, part, columns),
                 flights.filter(({ cell }) => those.has(cell.subject)),
                 splits
               )
@@ -238,20 +255,22 @@ export const make = (
       (batch: ReadonlyArray<Batcher.Flight>, giveBack: Batcher.GiveBack): Effect.Effect<void> =>
         Effect.gen(function* () {
           const limit = facts.limit(input)
-          const idOf = ({ cell }: Batcher.Flight): FactId => ({ key: cell.key, subject: cell.subject, scope })
           /** Lands what has become known meanwhile; what is left is still to be bought. */
           const landKnown = (flights: ReadonlyArray<Batcher.Flight>) =>
             Effect.map(
               Effect.zip(
                 // Unknown is bought here: the policy was asked before.
-                Effect.orElseSucceed(cache.readMany(flights.map(idOf)), (): ReadonlyArray<Fact | undefined> => []),
+                Effect.orElseSucceed(
+                  cache.readMany(flights.map(({ cell }) => cell)),
+                  (): ReadonlyArray<Fact | undefined> => []
+                ),
                 Clock.currentTimeMillis
               ),
               ([facts, now]) =>
                 flights.filter(({ land }, i) => {
                   const fact = facts[i]
                   if (fact === undefined || fact.freshUntil <= now || !covers(limit, fact)) return true
-                  land(Exit.succeed(fact))
+                  land(Exit.succeed({ fact, state: "bought" }))
                   return false
                 })
             )
@@ -287,27 +306,49 @@ export const make = (
           )
         }).pipe(Effect.scoped)
 
-    /** What the cache knows, whatever its age; an unknown is settled by the policy. */
-    const known = (
-      operation: string,
-      cells: ReadonlyArray<Wanted>
-    ): Effect.Effect<ReadonlyArray<Fact | undefined>, CacheUnavailable> =>
-      Effect.catchAll(cache.getMany(cells), ({ message }: StoreUnavailable) => {
-        switch (windows.onCacheUnavailable) {
-          case "fail":
-            return new CacheUnavailable({
-              provider: wire.provider,
-              operation,
-              message: `The cache cannot tell what was already paid for (${message}), and onCacheUnavailable is "fail".`
-            })
-          case "pay":
-            return Effect.succeed(cells.map(() => undefined))
-          case "stale":
-            return Effect.succeed(cache.peekMany(cells))
-        }
+    /** Lands what the cache knows; what it does not know, or knows no more, is to be bought. */
+    const look =
+      <I, A>({ name }: Operation<I, A>, facts: Facts<I, A>, input: I): Batcher.Work["look"] =>
+      (flights) =>
+        Effect.gen(function* () {
+          const cells = flights.map(({ cell }) => cell)
+          const limit = facts.limit(input)
+          const read = yield* Effect.either(cache.getMany(cells))
+          if (Either.isLeft(read) && windows.onCacheUnavailable === "fail") {
+            const error = unavailable(name, read.left)
+            for (const { land } of flights) land(Exit.fail(error))
+            return []
+          }
+          const found = Either.getOrElse(read, () =>
+            windows.onCacheUnavailable === "stale" ? cache.peekMany(cells) : []
+          )
+          const atOnce = Either.isRight(read) ? windows.staleWhileRevalidate : windows.staleIfError
+          const now = yield* Clock.currentTimeMillis
+          return flights.filter((flight, i) => {
+            const fact = found[i]
+            if (fact === undefined || !covers(limit, fact)) return true
+            if (now < fact.freshUntil) {
+              flight.land(Exit.succeed({ fact, state: "fresh" }))
+              return false
+            }
+            flight.old = fact
+            if (now < fact.freshUntil + atOnce) flight.serve({ fact, state: "stale" })
+            return true
+          })
+        })
+
+    const unavailable = (operation: string, { message }: StoreUnavailable) =>
+      new CacheUnavailable({
+        provider: wire.provider,
+        operation,
+        message: `The cache cannot tell what was already paid for (${message}), and onCacheUnavailable is "fail".`
       })
 
-    const provenance = (operation: string, { column, subject }: Wanted, fact: Fact, state: Provenance["cache"]) => ({
+    const provenance = (
+      operation: string,
+      { column, subject }: Batcher.Cell,
+      { fact, state }: Batcher.Landed
+    ): Provenance => ({
       provider: wire.provider,
       contract: wire.contract,
       operation,
@@ -319,6 +360,29 @@ export const make = (
       paid: fact.paid
     })
 
+    /** The answer that a fact for each cell makes. */
+    const deliver = <I, A>(
+      { facts, name }: Operation<I, A>,
+      { cells, columns, limit, subjects }: Question,
+      answer: ReadonlyArray<Batcher.Landed>
+    ): Effect.Effect<A> => {
+      const rows = subjects.map((_, row) => {
+        const one: Record<string, unknown> = {}
+        columns.forEach((column, i) => {
+          // Safe, here and below: there is a fact for each cell.
+          one[column] = cut(limit, answer[row * columns.length + i]!.fact)
+        })
+        return one
+      })
+      return Effect.withFiberRuntime((fiber) => {
+        const listen = fiber.getFiberRef(collector)
+        if (listen !== null) {
+          listen(cells.map((cell, i) => provenance(name, cell, answer[i]!)))
+        }
+        return Effect.as(countFacts(wire.provider, name, answer), facts!.join(rows))
+      })
+    }
+
     const call = <I, A>(operation: Operation<I, A>, input: I): Effect.Effect<A, PaidError> => {
       const { facts, name } = operation
       if (facts === null) return send(operation, input)
@@ -329,67 +393,25 @@ export const make = (
           message: "cacheScope must be 1 to 64 letters, digits, _ or -."
         })
       }
-      const cells = wanted(facts, input)
-      const limit = facts.limit(input)
-      const group = {
+      return Effect.clockWith((clock) => {
+        const asked = question(facts, input)
+        const now = clock.unsafeCurrentTimeMillis()
+        const near = cache.near(asked.cells, now)
+        if (near?.every((fact) => now < fact.freshUntil && covers(asked.limit, fact))) {
+          return deliver(
+            operation,
+            asked,
+            near.map((fact) => ({ fact, state: "fresh" }))
+          )
+        }
         // An input that is about one subject cannot stand for another.
-        id: facts.narrow === null ? cells.map(({ flightKey }) => flightKey).join() : stem(scope, wire, facts, input),
-        size: operation.batchSize,
-        buy: buy(operation, facts, input)
-      }
-      const bought = (missing: ReadonlyArray<Wanted>) => batcher.want(group, missing)
-
-      return Effect.gen(function* () {
-        const found = yield* known(name, cells)
-        const now = yield* Clock.currentTimeMillis
-        const states: Array<Provenance["cache"]> = []
-        const missing: Array<number> = []
-        const refreshed: Array<Wanted> = []
-        cells.forEach((cell, i) => {
-          const fact = found[i]
-          if (fact === undefined || !covers(limit, fact)) missing.push(i)
-          else if (now < fact.freshUntil) states[i] = "fresh"
-          else if (now < fact.freshUntil + windows.staleWhileRevalidate) {
-            states[i] = "stale"
-            refreshed.push(cell)
-          } else missing.push(i)
-        })
-        if (refreshed.length > 0) {
-          yield* Effect.forkIn(
-            Effect.interruptible(
-              Effect.catchAll(bought(refreshed), ({ message }) => Effect.logDebug(`Not refreshed: ${message}`))
-            ),
-            background
-          )
-        }
-        const answer = found.slice()
-        if (missing.length > 0) {
-          const got = yield* Effect.either(bought(missing.map((i) => cells[i]!)))
-          if (Either.isRight(got)) {
-            missing.forEach((i, j) => {
-              answer[i] = got.right[j]
-              states[i] = "bought"
-            })
-          } else {
-            const window = staleWindow(windows, got.left)
-            for (const i of missing) {
-              const fact = found[i]
-              if (fact === undefined || !covers(limit, fact) || now >= fact.freshUntil + window) return yield* got.left
-              states[i] = "stale"
-            }
-          }
-        }
-        yield* countFacts(wire.provider, name, states)
-        const listen = yield* FiberRef.get(collector)
-        // Safe, here and below: every cell has a fact by now.
-        if (listen !== null) listen(cells.map((cell, i) => provenance(name, cell, answer[i]!, states[i]!)))
-        const columns = facts.columns(input)
-        const rows = facts
-          .subjects(input)
-          .map((_, row) =>
-            Object.fromEntries(columns.map((column, i) => [column, cut(limit, answer[row * columns.length + i]!)]))
-          )
-        return facts.join(rows)
+        const groupId = facts.narrow === null ? asked.cells.map(({ flightKey }) => flightKey).join() : asked.stem
+        const landed = batcher.want(groupId, asked.cells, () => ({
+          size: operation.batchSize,
+          look: look(operation, facts, input),
+          buy: buy(operation, facts, input)
+        }))
+        return Effect.flatMap(landed, (answer) => deliver(operation, asked, answer))
       })
     }
 
@@ -399,20 +421,18 @@ export const make = (
           const { facts } = operation
           if (facts === null)
             return Stream.mapConcat(Stream.fromEffect(call(operation, input)), (answer) => rows(answer, []))
-          const cells = wanted(facts, input)
-          const found = yield* known(operation.name, cells)
+          const { cells, columns, subjects } = question(facts, input)
+          // A store that does not answer is the calls' affair.
+          const found = yield* Effect.orElseSucceed(cache.getMany(cells), (): ReadonlyArray<Fact | undefined> => [])
           const now = yield* Clock.currentTimeMillis
           const missing = new Set(
             cells.filter((_, i) => !(now < (found[i]?.freshUntil ?? 0))).map(({ subject }) => subject)
           )
           return batches(
-            facts.subjects(input),
+            subjects,
             operation.batchSize,
             (subject) => missing.has(subject),
-            (part) =>
-              Effect.map(call(operation, narrowed(facts, input, part, facts.columns(input))), (answer) =>
-                rows(answer, part)
-              )
+            (part) => Effect.map(call(operation, narrowed(facts, input, part, columns)), (answer) => rows(answer, part))
           )
         })
       )

@@ -1,5 +1,6 @@
 /** Who may see a fact, and where it is kept: keys that are the same for equal requests and differ for different ones. */
 import * as Redacted from "effect/Redacted"
+import { LRUCache } from "lru-cache"
 import { createHash, createHmac } from "node:crypto"
 import type { Facts, Provider, Wire } from "../Operation.js"
 
@@ -29,15 +30,24 @@ export const scopeOf = ({
     : `s.${cacheScope}.${fingerprint(JSON.stringify([provider, server]))}`
 }
 
+const ordered = (value: unknown): unknown => {
+  if (typeof value !== "object" || value === null) return value
+  if (Array.isArray(value)) return value.map(ordered)
+  const members = value as Readonly<Record<string, unknown>>
+  return Object.fromEntries(
+    Object.keys(members)
+      .sort()
+      .map((name) => [name, ordered(members[name])])
+  )
+}
+
 /** JSON with the members in order, without those that are undefined. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, member: unknown) =>
-    typeof member === "object" && member !== null && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-      : member
-  ) ?? ""
+const canonical = (value: unknown): string => JSON.stringify(ordered(value)) ?? ""
 
 const hash = (text: string): string => createHash("sha256").update(text).digest("base64url")
+
+// A service asks with few different parameters, many times: each is hashed once.
+const hashes = new LRUCache<string, string>({ max: 1_000, memoMethod: (text) => hash(text).slice(0, 22) })
 
 const isPlain = /^[a-z0-9._-]{1,100}$/
 
@@ -46,7 +56,7 @@ export const word = (text: string): string => (isPlain.test(text) ? text : `#${h
 
 /** What the keys of all facts of one request begin with; the braces keep a scope in one slot of a cluster. */
 export const stem = <I, A>(scope: string, wire: Wire, facts: Facts<I, A>, input: I): string =>
-  `{${scope}}:${wire.provider}:${wire.contract}:${facts.kind}:${facts.version}:${hash(canonical(facts.params(input))).slice(0, 22)}:`
+  `{${scope}}:${wire.provider}:${wire.contract}:${facts.kind}:${facts.version}:${hashes.memo(canonical(facts.params(input)))}:`
 
 /** What the keys of all columns of a subject begin with; the column's name ends them. */
 export const rowKey = (stem: string, subject: string): string => `${stem}${word(subject)}:`

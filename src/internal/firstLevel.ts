@@ -1,0 +1,61 @@
+/** Facts in this process, before a store that others share, or in place of one. What was used longest ago goes first. */
+import { LRUCache } from "lru-cache"
+import type { Bounds, Fact, FactId } from "../CacheStore.js"
+
+export interface FirstLevel {
+  /** A fact that may answer in place of the store. */
+  readonly get: (key: string, now: number) => Fact | undefined
+  /** Whatever its age here. */
+  readonly peek: (key: string) => Fact | undefined
+  readonly set: (id: FactId, fact: Fact, now: number) => void
+  readonly forget: (isMeant: (id: FactId) => boolean) => void
+}
+
+interface Held {
+  readonly id: FactId
+  readonly fact: Fact
+  readonly until: number
+}
+
+const objectBytes = 16
+
+/** What a value weighs, roughly: as many bytes as its JSON text has, and some for every object. */
+const weigh = (value: unknown): number => {
+  if (typeof value === "string") return value.length + 8
+  if (typeof value !== "object" || value === null) return 8
+  let bytes = objectBytes
+  if (Array.isArray(value)) for (const item of value) bytes += weigh(item)
+  else for (const name in value) bytes += name.length + weigh((value as Readonly<Record<string, unknown>>)[name])
+  return bytes
+}
+
+const bookkeeping = 200
+
+export const make = ({ maxBytes, maxEntries }: Bounds, lifeMillis: number): FirstLevel => {
+  const held = new LRUCache<string, Held>({
+    max: maxEntries,
+    maxSize: maxBytes,
+    sizeCalculation: ({ fact, id }) => id.key.length + weigh(fact.value) + bookkeeping
+  })
+  return {
+    get: (key, now) => {
+      const found = held.get(key)
+      return found !== undefined && found.until > now ? found.fact : undefined
+    },
+    peek: (key) => held.get(key)?.fact,
+    set: (id, fact, now) => {
+      held.set(id.key, { id, fact, until: now + lifeMillis })
+    },
+    forget: (isMeant) => {
+      for (const [key, { id }] of held.entries()) if (isMeant(id)) held.delete(key)
+    }
+  }
+}
+
+/** Keeps nothing. */
+export const none: FirstLevel = {
+  get: () => undefined,
+  peek: () => undefined,
+  set: () => undefined,
+  forget: () => undefined
+}
