@@ -1,6 +1,6 @@
 /**
  * One process of a stampede: 25 callers ask for the same 20 cold keys at once. It says "ready", waits for a line, and prints
- * how long each look-up took.
+ * how long each caller waited.
  *
  *     node stampedeChild.js CONTENDER REDIS_PORT UPSTREAM_URL NUMBER
  */
@@ -21,7 +21,7 @@ import { Keyv } from "keyv"
 import { once } from "node:events"
 import * as Ahrefs from "../src/Ahrefs.js"
 import * as SharedState from "../src/SharedState.js"
-import { callers, keys, warmPrefix, warmUps } from "./stampedeSetting.js"
+import { callers, keys, names, warmPrefix, warmUps } from "./stampedeSetting.js"
 
 const [contender = "", port = "", upstream = "", number = ""] = process.argv.slice(2)
 const url = `redis://127.0.0.1:${port}`
@@ -39,18 +39,36 @@ const buy = async (domain: string): Promise<number> => {
 
 const ttl = 3_600_000
 
-const contenders: Readonly<Record<string, () => Promise<(domain: string) => Promise<number>>>> = {
-  "effect-seo-providers": async () => {
-    const runtime = ManagedRuntime.make(
-      Ahrefs.layer({
-        apiKey: Redacted.make("key"),
-        apiUrl: upstream,
-        transformClient: HttpClient.mapRequest(HttpClientRequest.setHeader("x-child", number))
-      }).pipe(Layer.provide([FetchHttpClient.layer, SharedState.layerRedis({ url })]))
-    )
-    const { getDomainRating } = await runtime.runPromise(Ahrefs.Ahrefs)
-    return (domain) =>
-      runtime.runPromise(Effect.map(getDomainRating(domain), ({ domainRating }) => domainRating ?? Number.NaN))
+/** A contender answers a caller's keys. */
+type Caller = (keys: ReadonlyArray<string>) => Promise<ReadonlyArray<number>>
+
+const oneByOne =
+  (ask: (key: string) => Promise<number>): Caller =>
+  (keys) =>
+    Promise.all(keys.map(ask))
+
+const ours = async () => {
+  const runtime = ManagedRuntime.make(
+    Ahrefs.layer({
+      apiKey: Redacted.make("key"),
+      apiUrl: upstream,
+      transformClient: HttpClient.mapRequest(HttpClientRequest.setHeader("x-child", number))
+    }).pipe(Layer.provide([FetchHttpClient.layer, SharedState.layerRedis({ url })]))
+  )
+  return { runtime, service: await runtime.runPromise(Ahrefs.Ahrefs) }
+}
+
+const rating = ({ domainRating }: { readonly domainRating: number | null }) => domainRating ?? Number.NaN
+
+const contenders: Readonly<Record<string, () => Promise<Caller>>> = {
+  [names.single]: async () => {
+    const { runtime, service } = await ours()
+    return oneByOne((domain) => runtime.runPromise(Effect.map(service.getDomainRating(domain), rating)))
+  },
+  [names.batch]: async () => {
+    const { runtime, service } = await ours()
+    return (domains) =>
+      runtime.runPromise(Effect.map(service.getDomainRatings(domains), (ratings) => ratings.map(rating)))
   },
   bentocache: async () => {
     const bento = new BentoCache({
@@ -62,31 +80,29 @@ const contenders: Readonly<Record<string, () => Promise<(domain: string) => Prom
       }
     })
     await bento.get({ key: "warm" })
-    return (key) => bento.getOrSet({ key, ttl, factory: () => buy(key) })
+    return oneByOne((key) => bento.getOrSet({ key, ttl, factory: () => buy(key) }))
   },
   cacheable: async () => {
     const cache = new Cacheable({ secondary: new Keyv({ store: new KeyvRedis(url) }) })
     await cache.get("warm")
-    return async (key) => (await cache.getOrSet(key, () => buy(key), { ttl })) ?? Number.NaN
+    return oneByOne(async (key) => (await cache.getOrSet(key, () => buy(key), { ttl })) ?? Number.NaN)
   },
   "cache-manager": async () => {
     const cache = createCache({ stores: [new Keyv({ store: new KeyvRedis(url) })] })
     await cache.get("warm")
-    return (key) => cache.wrap(key, () => buy(key), ttl)
+    return oneByOne((key) => cache.wrap(key, () => buy(key), ttl))
   }
 }
 
 const ask = await contenders[contender]!()
 const stampede = (keys: ReadonlyArray<string>): Promise<ReadonlyArray<number>> =>
   Promise.all(
-    Array.from({ length: callers }, () => keys)
-      .flat()
-      .map(async (key) => {
-        const start = performance.now()
-        const rating = await ask(key)
-        if (rating !== key.length) throw new Error(`${key} is rated ${rating}`)
-        return performance.now() - start
-      })
+    Array.from({ length: callers }, async () => {
+      const start = performance.now()
+      const ratings = await ask(keys)
+      if (ratings.some((rating, i) => rating !== keys[i]?.length)) throw new Error(`wrong: ${ratings.join()}`)
+      return performance.now() - start
+    })
   )
 // The keys are cold, the process is not: a service compiles its code once.
 for (let i = 0; i < warmUps; i++) await stampede(keys.map((key) => `${warmPrefix}${number}-${i}-${key}`))

@@ -10,6 +10,7 @@ import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -27,12 +28,11 @@ import {
   type KeywordRanking,
   type Mode,
   type Protocol,
-  type Rows,
   type UrlRating
 } from "./ahrefs/model.js"
 import { platform } from "./ahrefs/platform.js"
 import { vendor } from "./ahrefs/vendor.js"
-import { checks, collect, verified } from "./internal/input.js"
+import { checks, verified } from "./internal/input.js"
 import { keywordKey } from "./internal/keyword.js"
 import * as PaidCall from "./internal/paidCall.js"
 import type { RetryOptions } from "./internal/retry.js"
@@ -381,18 +381,16 @@ export const make = (
       return { ahrefsRank: null, ...rows[0], domain } as DomainRating
     })
 
-    const getDomainRatingsStream: Service["getDomainRatingsStream"] = (domains) =>
-      Stream.unwrap(
-        Effect.gen(function* () {
-          const targets = yield* check.targets("getDomainRatings", domains, Target.make)
-          return paid.stream(yield* ratings("getDomainRatings"), asRatings(targets), (rows, asked) =>
-            rows.map(({ attribution, domainRating }, i) => {
-              const rated = { domain: asked[i], domainRating, ...(attribution !== undefined && { attribution }) }
-              return rated as BatchDomainRating
-            })
-          )
+    const domainRatings = Effect.fnUntraced(function* (domains: ReadonlyArray<string>) {
+      const name = "getDomainRatings"
+      const targets = yield* check.targets(name, domains, Target.make)
+      return paid.rows(yield* ratings(name), asRatings(targets), (rows, asked) =>
+        rows.map(({ attribution, domainRating }, i) => {
+          const rated = { domain: asked[i], domainRating, ...(attribution !== undefined && { attribution }) }
+          return rated as BatchDomainRating
         })
       )
+    })
 
     const getUrlRating: Service["getUrlRating"] = Effect.fnUntraced(function* (input) {
       const name = "getUrlRating"
@@ -405,27 +403,24 @@ export const make = (
       return { url, ...rows[0] } as UrlRating
     })
 
-    const getDomainMetricsStream = <C extends MetricColumn>(
+    const domainMetrics = Effect.fnUntraced(function* <C extends MetricColumn>(
       domains: ReadonlyArray<string>,
       asked: ReadonlyArray<C>,
       { country, mode = "subdomains", protocol = "both" }: DomainMetricsOptions = {}
-    ) =>
-      Stream.unwrap(
-        Effect.gen(function* () {
-          const operation = yield* check.operation("getDomainMetrics", contract.metrics)
-          yield* check.that(operation.name, asked.length > 0, "No column was asked for.")
-          yield* check.that(operation.name, country === undefined || isCountry(country), badCountry)
-          yield* check.columns(operation.name, asked, columns.metricColumns)
-          const targets = yield* check.targets(operation.name, domains, normaliserOf(mode))
-          const distinct = Array.from(new Set(asked))
-          return paid.stream(
-            operation,
-            { targets, columns: distinct, mode, protocol, country: country?.toLowerCase() },
-            // Safe: the decoder was built from the same columns.
-            (rows, asked) => rows.map((row, i) => ({ domain: asked[i], ...row }) as DomainMetrics<C>)
-          )
-        })
+    ) {
+      const operation = yield* check.operation("getDomainMetrics", contract.metrics)
+      yield* check.that(operation.name, asked.length > 0, "No column was asked for.")
+      yield* check.that(operation.name, country === undefined || isCountry(country), badCountry)
+      yield* check.columns(operation.name, asked, columns.metricColumns)
+      const targets = yield* check.targets(operation.name, domains, normaliserOf(mode))
+      const distinct = Array.from(new Set(asked))
+      return paid.rows(
+        operation,
+        { targets, columns: distinct, mode, protocol, country: country?.toLowerCase() },
+        // Safe: the decoder was built from the same columns.
+        (rows, asked) => rows.map((row, i) => ({ domain: asked[i], ...row }) as DomainMetrics<C>)
       )
+    })
 
     const getBacklinks = Effect.fnUntraced(function* <C extends BacklinkColumn = never>(
       domain: string,
@@ -470,9 +465,7 @@ export const make = (
         return (yield* paid.call(top, { ...input, keywords: [] })) as ReadonlyArray<KeywordRow<C>>
       }
       yield* check.keywords(operation.name, keywords)
-      const rows: Rows = yield* collect(
-        paid.stream(operation, { ...input, keywords: keywords.map(keywordKey) }, (rows) => rows)
-      )
+      const rows = yield* paid.rows(operation, { ...input, keywords: keywords.map(keywordKey) }, identity).all
       return rows.map((row, i) => ({ ...row, keyword: keywords[i] }) as KeywordRow<C>)
     })
 
@@ -480,11 +473,13 @@ export const make = (
 
     return Ahrefs.of({
       getDomainRating,
-      getDomainRatings: (domains) => collect(getDomainRatingsStream(domains)),
-      getDomainRatingsStream,
+      getDomainRatings: (domains) => Effect.flatMap(domainRatings(domains), ({ all }) => all),
+      getDomainRatingsStream: (domains) => Stream.unwrap(Effect.map(domainRatings(domains), ({ stream }) => stream)),
       getUrlRating,
-      getDomainMetrics: (domains, columns, options) => collect(getDomainMetricsStream(domains, columns, options)),
-      getDomainMetricsStream,
+      getDomainMetrics: (domains, columns, options) =>
+        Effect.flatMap(domainMetrics(domains, columns, options), ({ all }) => all),
+      getDomainMetricsStream: (domains, columns, options) =>
+        Stream.unwrap(Effect.map(domainMetrics(domains, columns, options), ({ stream }) => stream)),
       getBacklinks,
       getReferringDomains,
       getKeywordRankings,

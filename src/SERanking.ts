@@ -16,7 +16,7 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { checks, collect, verified } from "./internal/input.js"
+import { checks, verified } from "./internal/input.js"
 import { keywordKey } from "./internal/keyword.js"
 import * as PaidCall from "./internal/paidCall.js"
 import type { RetryOptions } from "./internal/retry.js"
@@ -278,18 +278,14 @@ export const make = (
       return rows[0]!
     })
 
-    const getBacklinksSummariesStream: Service["getBacklinksSummariesStream"] = (domains, { mode = "domain" } = {}) =>
-      Stream.unwrap(
-        Effect.map(check.targets(contract.summaries.name, domains, normalisers[mode]), (targets) =>
-          paid.stream(contract.summaries, { targets, mode }, identity)
-        )
+    const summaries = (domains: ReadonlyArray<string>, { mode = "domain" }: SummaryOptions = {}) =>
+      Effect.map(check.targets(contract.summaries.name, domains, normalisers[mode]), (targets) =>
+        paid.rows(contract.summaries, { targets, mode }, identity)
       )
 
-    const getBacklinksMetricsStream: Service["getBacklinksMetricsStream"] = (domains) =>
-      Stream.unwrap(
-        Effect.map(check.targets(contract.metrics.name, domains, Target.make), (targets) =>
-          paid.stream(contract.metrics, targets, identity)
-        )
+    const metrics = (domains: ReadonlyArray<string>) =>
+      Effect.map(check.targets(contract.metrics.name, domains, Target.make), (targets) =>
+        paid.rows(contract.metrics, targets, identity)
       )
 
     const getBacklinks: Service["getBacklinks"] = Effect.fnUntraced(function* ({
@@ -349,9 +345,8 @@ export const make = (
       yield* check.keywords(keywordRankings.name, keywords)
       yield* check.objection(keywordRankings.name, objectionToKeywords({ location, searchEngine }))
       const target = yield* check.target(keywordRankings.name, domain, Target.make)
-      const rows = yield* collect(
-        paid.stream(keywordRankings, { target, keywords: keywords.map(keywordKey), searchEngine, location }, identity)
-      )
+      const input = { target, keywords: keywords.map(keywordKey), searchEngine, location }
+      const rows = yield* paid.rows(keywordRankings, input, identity).all
       return rows.map((row, i) => ({ ...row, keyword: keywords[i] ?? row.keyword }))
     })
 
@@ -359,12 +354,13 @@ export const make = (
 
     return SERanking.of({
       getBacklinksSummary,
-      getBacklinksSummaries: (domains, options) => collect(getBacklinksSummariesStream(domains, options)),
-      getBacklinksSummariesStream,
+      getBacklinksSummaries: (domains, options) => Effect.flatMap(summaries(domains, options), ({ all }) => all),
+      getBacklinksSummariesStream: (domains, options) =>
+        Stream.unwrap(Effect.map(summaries(domains, options), ({ stream }) => stream)),
       getBacklinks,
       getBacklinksStream,
-      getBacklinksMetrics: (domains) => collect(getBacklinksMetricsStream(domains)),
-      getBacklinksMetricsStream,
+      getBacklinksMetrics: (domains) => Effect.flatMap(metrics(domains), ({ all }) => all),
+      getBacklinksMetricsStream: (domains) => Stream.unwrap(Effect.map(metrics(domains), ({ stream }) => stream)),
       getDomainInlinkRank,
       getKeywordRankings,
       getUsage,

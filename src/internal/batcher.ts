@@ -3,6 +3,7 @@
  * together, and what has to be bought is put together into batches. A batch is put together when it may leave, not before: the
  * gate is the window. A fact that nobody waits for any more is left out of it.
  */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -65,6 +66,8 @@ interface Group extends Work {
   /** Questions under way. */
   looks: number
   readonly queue: Set<Waited>
+  /** When the first of those that are gathering came. */
+  since: number
   isTimed: boolean
 }
 
@@ -187,7 +190,10 @@ export const make = (options: {
         const over = Effect.sync(() => {
           group.isTimed = false
         })
-        return Effect.zipRight(Effect.ensuring(Effect.sleep(wait), over), leave(group))
+        const rest = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          Effect.sleep(Math.max(0, group.since + wait - now))
+        )
+        return Effect.zipRight(Effect.ensuring(rest, over), leave(group))
       })
 
     /** Those who come in the same turn are looked up in one question. */
@@ -206,15 +212,16 @@ export const make = (options: {
       })
 
     const open = (id: string, cells: ReadonlyArray<Cell>, work: () => Work): Effect.Effect<void> =>
-      Effect.suspend(() => {
+      Effect.clockWith((clock) => {
         const made = cells.filter(({ flightKey }) => !flights.has(flightKey)).map(flight)
         if (made.length === 0) return Effect.void
         let group = groups.get(id)
         if (group === undefined) {
-          group = { ...work(), id, unseen: [], looks: 0, queue: new Set(), isTimed: false }
+          group = { ...work(), id, unseen: [], looks: 0, queue: new Set(), since: 0, isTimed: false }
           groups.set(id, group)
         }
         const isFirst = group.unseen.length === 0
+        if (isFirst && group.queue.size === 0) group.since = clock.unsafeCurrentTimeMillis()
         for (const one of made) group.unseen.push(one)
         return isFirst ? started(Effect.zipRight(Effect.yieldNow(), look(group))) : Effect.void
       })

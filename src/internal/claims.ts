@@ -5,17 +5,25 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { LRUCache } from "lru-cache"
 import { randomUUID } from "node:crypto"
 import type { StoreUnavailable } from "../CacheStore.js"
 import type { Redis } from "./redis.js"
 
+export interface Attempt {
+  /** Whether each key was won. */
+  readonly won: ReadonlyArray<boolean>
+  /** When it was made, as `changed` counts. */
+  readonly at: number
+}
+
 export interface Service {
-  /** Whether each key was won, in one round trip. */
-  readonly acquire: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreUnavailable>
+  /** One round trip for all keys. */
+  readonly acquire: (keys: ReadonlyArray<string>) => Effect.Effect<Attempt, StoreUnavailable>
   /** Keeps what was won for as long as the scope is open, then lets go of it and wakes those who wait. */
   readonly hold: (keys: ReadonlyArray<string>) => Effect.Effect<void, never, Scope.Scope>
-  /** Ends when one of the keys is let go of, or when it is time to look again. */
-  readonly changed: (keys: ReadonlyArray<string>) => Effect.Effect<void>
+  /** Ends when one of the keys was let go of since the attempt, or when it is time to look again. */
+  readonly changed: (keys: ReadonlyArray<string>, since: number) => Effect.Effect<void>
 }
 
 export class Claims extends Context.Tag("effect-seo-providers/internal/Claims")<Claims, Service>() {}
@@ -23,15 +31,22 @@ export class Claims extends Context.Tag("effect-seo-providers/internal/Claims")<
 /** Those who wait in this process, by key. */
 const waiting = () => {
   const byKey = new Map<string, Set<Deferred.Deferred<void>>>()
+  // Let go of between the attempt and the waiting, a key would wake nobody.
+  const releases = new LRUCache<string, number>({ max: 10_000 })
+  let count = 0
   return {
+    now: (): number => count,
     wake: (keys: ReadonlyArray<string>): void => {
+      count++
       for (const key of keys) {
+        releases.set(key, count)
         for (const one of byKey.get(key) ?? []) Deferred.unsafeDone(one, Effect.void)
       }
     },
-    wait: (keys: ReadonlyArray<string>): Effect.Effect<void> =>
+    wait: (keys: ReadonlyArray<string>, since: number): Effect.Effect<void> =>
       Effect.acquireUseRelease(
         Effect.map(Deferred.make<void>(), (one) => {
+          if (keys.some((key) => (releases.peek(key) ?? 0) > since)) Deferred.unsafeDone(one, Effect.void)
           for (const key of keys) {
             const all = byKey.get(key) ?? new Set()
             byKey.set(key, all.add(one))
@@ -54,9 +69,10 @@ const waiting = () => {
 /** In one process a holder always lets go: nothing has to expire. */
 const memory = Effect.sync((): Service => {
   const held = new Set<string>()
-  const { wait, wake } = waiting()
+  const { now, wait, wake } = waiting()
   return {
-    acquire: (keys) => Effect.sync(() => keys.map((key) => !held.has(key) && held.add(key) !== undefined)),
+    acquire: (keys) =>
+      Effect.sync(() => ({ at: now(), won: keys.map((key) => !held.has(key) && held.add(key) !== undefined) })),
     hold: (keys) =>
       Effect.addFinalizer(() =>
         Effect.sync(() => {
@@ -64,8 +80,7 @@ const memory = Effect.sync((): Service => {
           wake(keys)
         })
       ),
-    // Let go of between the question and the waiting, it would never wake.
-    changed: (keys) => Effect.suspend(() => (keys.some((key) => !held.has(key)) ? Effect.void : wait(keys)))
+    changed: wait
   }
 })
 
@@ -94,7 +109,7 @@ const overRedis = (redis: Redis, namespace: string, life: number) =>
   Effect.gen(function* () {
     const owner = randomUUID()
     const channel = `${namespace}:released`
-    const { wait, wake } = waiting()
+    const { now, wait, wake } = waiting()
     yield* redis.listen(channel, (message) => wake(message.split("\n")))
     const named = (keys: ReadonlyArray<string>) => keys.map((key) => `${namespace}:claim:${key}`)
     const run = (script: string, keys: ReadonlyArray<string>, ...args: ReadonlyArray<string>) =>
@@ -106,23 +121,27 @@ const overRedis = (redis: Redis, namespace: string, life: number) =>
       )
     const service: Service = {
       acquire: (keys) =>
-        Effect.map(run(acquireScript, keys, owner, String(life)), (won) =>
-          keys.map((_, i) => Array.isArray(won) && won[i] === 1)
-        ),
+        Effect.suspend(() => {
+          const at = now()
+          return Effect.map(run(acquireScript, keys, owner, String(life)), (won) => ({
+            at,
+            won: keys.map((_, i) => Array.isArray(won) && won[i] === 1)
+          }))
+        }),
       hold: (keys) =>
         Effect.zipRight(
           // A claim that cannot be given back expires.
           Effect.addFinalizer(() => Effect.ignoreLogged(run(releaseScript, keys, owner, channel, keys.join("\n")))),
           Effect.asVoid(Effect.forkScoped(Effect.interruptible(renewed(keys))))
         ),
-      changed: (keys) => Effect.raceFirst(wait(keys), Effect.sleep(lookAgain))
+      changed: (keys, since) => Effect.raceFirst(wait(keys, since), Effect.sleep(lookAgain))
     }
     return service
   })
 
 /** Everybody wins: nobody waits for anybody. */
 const noop: Service = {
-  acquire: (keys) => Effect.succeed(keys.map(() => true)),
+  acquire: (keys) => Effect.succeed({ at: 0, won: keys.map(() => true) }),
   hold: () => Effect.void,
   changed: () => Effect.void
 }

@@ -19,7 +19,7 @@ import { CacheUnavailable, InvalidRequest, type PaidError, type WireError } from
 import * as Batcher from "./batcher.js"
 import { Claims } from "./claims.js"
 import { type Bought, type ConnectOptions, connect } from "./http.js"
-import { batches } from "./input.js"
+import { batches, collect } from "./input.js"
 import { countFacts } from "./metrics.js"
 import { isScopeName, rowKey, scopeOf, stem } from "./scope.js"
 
@@ -29,16 +29,20 @@ export interface Options extends ConnectOptions {
   readonly cacheScope?: string | undefined
 }
 
+/** A row for each subject, in their order. */
+export interface Rows<B> {
+  readonly all: Effect.Effect<ReadonlyArray<B>, PaidError>
+  /** Call by call: what is known or was bought is delivered before a later call fails. */
+  readonly stream: Stream.Stream<B, PaidError>
+}
+
 export interface PaidCall {
   readonly call: <I, A>(operation: Operation<I, A>, input: I) => Effect.Effect<A, PaidError>
-  /**
-   * A row for each subject, in their order, call by call: what is known or was bought is delivered before a later call fails.
-   */
-  readonly stream: <I, A, B>(
+  readonly rows: <I, A, B>(
     operation: Operation<I, A>,
     input: I,
     rows: (answer: A, subjects: ReadonlyArray<string>) => ReadonlyArray<B>
-  ) => Stream.Stream<B, PaidError>
+  ) => Rows<B>
   /** What costs nothing and is true only for a moment. */
   readonly free: <I, A>(operation: Operation<I, A>, input: I) => Effect.Effect<A, WireError>
 }
@@ -276,24 +280,30 @@ export const make = (
             )
           const keys = Array.from(new Set(batch.map(({ cell }) => cell.key)))
           // As one step: what is won and not held would never be let go of.
-          const mine = yield* Effect.uninterruptible(
+          const { at, mine } = yield* Effect.uninterruptible(
             Effect.gen(function* () {
-              const won = yield* Effect.catchAll(claims.acquire(keys), ({ message }) =>
-                Effect.as(
-                  Effect.logWarning(`Claims cannot be made, others may buy the same: ${message}`),
-                  keys.map(() => true)
-                )
+              const { at, won } = yield* Effect.catchAll(claims.acquire(keys), ({ message }) =>
+                Effect.as(Effect.logWarning(`Claims cannot be made, others may buy the same: ${message}`), {
+                  at: 0,
+                  won: keys.map(() => true)
+                })
               )
               const mine = keys.filter((_, i) => won[i])
               if (mine.length > 0) yield* claims.hold(mine)
-              return new Set(mine)
+              return { at, mine: new Set(mine) }
             })
           )
           const others = batch.filter(({ cell }) => !mine.has(cell.key))
           if (others.length > 0) {
             yield* giveBack(
               others,
-              Effect.zipRight(claims.changed(others.map(({ cell }) => cell.key)), landKnown(others))
+              Effect.zipRight(
+                claims.changed(
+                  others.map(({ cell }) => cell.key),
+                  at
+                ),
+                landKnown(others)
+              )
             )
           }
           if (mine.size === 0) return
@@ -415,12 +425,14 @@ export const make = (
       })
     }
 
-    const stream: PaidCall["stream"] = (operation, input, rows) =>
+    const stream = <I, A, B>(
+      operation: Operation<I, A>,
+      facts: Facts<I, A>,
+      input: I,
+      rows: (answer: A, subjects: ReadonlyArray<string>) => ReadonlyArray<B>
+    ): Stream.Stream<B, PaidError> =>
       Stream.unwrap(
         Effect.gen(function* () {
-          const { facts } = operation
-          if (facts === null)
-            return Stream.mapConcat(Stream.fromEffect(call(operation, input)), (answer) => rows(answer, []))
           const { cells, columns, subjects } = question(facts, input)
           // A store that does not answer is the calls' affair.
           const found = yield* Effect.orElseSucceed(cache.getMany(cells), (): ReadonlyArray<Fact | undefined> => [])
@@ -437,5 +449,18 @@ export const make = (
         })
       )
 
-    return { call, stream, free: (operation, input) => send(operation, input) }
+    const rows: PaidCall["rows"] = (operation, input, rows) => {
+      const { facts } = operation
+      const subjects = facts?.subjects(input) ?? []
+      const once = Effect.map(
+        Effect.suspend(() => call(operation, input)),
+        (answer) => rows(answer, subjects)
+      )
+      if (facts === null) return { all: once, stream: Stream.fromIterableEffect(once) }
+      const byCall = stream(operation, facts, input, rows)
+      const isOneCall = subjects.length <= operation.batchSize && new Set(subjects).size === subjects.length
+      return { all: isOneCall ? once : collect(byCall), stream: byCall }
+    }
+
+    return { call, rows, free: (operation, input) => send(operation, input) }
   })
