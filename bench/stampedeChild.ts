@@ -110,5 +110,7 @@ process.stdout.write("ready\n")
 await once(process.stdin, "data")
 const times = await stampede(keys)
 process.stdout.write(`${JSON.stringify(times)}\n`)
-// The peers' connections would keep the process.
+// Those who bought must tell the others before they end.
+process.stdin.resume()
+await once(process.stdin, "end")
 process.exit(0)
