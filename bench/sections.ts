@@ -1,5 +1,6 @@
 import { decode } from "./decode.js"
 import type { Section } from "./measure.js"
+import { hits } from "./hits.js"
 import { overhead } from "./overhead.js"
 import { score } from "./score.js"
 import { stampedes } from "./stampede.js"
@@ -12,5 +13,6 @@ export const sections: Readonly<Record<string, Section>> = {
   decode,
   stream,
   score,
+  hits,
   stampede: stampedes
 }

@@ -5,7 +5,6 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type { Keyv } from "keyv"
 
 /**
  * What was bought once.
@@ -13,6 +12,7 @@ import type { Keyv } from "keyv"
  * - `value`: JSON
  * - `observedAt`, `freshUntil`: milliseconds since 1970
  * - `paid`: its share of the call's price in the contract's unit; `null` where nobody stated a price
+ * - `bytes`: the length of its text, where the store knows it: it spares the first level the weighing
  *
  * @since 0.1.0
  * @category Models
@@ -22,6 +22,7 @@ export interface Fact {
   readonly observedAt: number
   readonly freshUntil: number
   readonly paid: number | null
+  readonly bytes?: number | undefined
 }
 
 /**
@@ -89,7 +90,7 @@ const decode = (key: string, text: unknown): Fact | undefined => {
   if (!Array.isArray(read) || read.length !== 6 || read[0] !== format || read[1] !== key) return undefined
   const [, , observedAt, freshUntil, paid, value] = read as Array<unknown>
   if (!isCount(observedAt) || !isCount(freshUntil) || !(paid === null || isCount(paid))) return undefined
-  return { value, observedAt, freshUntil, paid }
+  return { value, observedAt, freshUntil, paid, bytes: text.length }
 }
 
 /**
@@ -108,21 +109,33 @@ export interface Bounds {
 export type Await = <A>(ask: () => Promise<A>) => Effect.Effect<A, StoreUnavailable>
 
 /**
- * In a Keyv, whatever is behind it. Facts longer than `maxValueBytes` are not kept.
+ * Texts by key: what a Keyv and its adapters have in common.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface TextStore {
+  readonly get: (key: string) => Promise<unknown>
+  readonly getMany: (keys: Array<string>) => Promise<ReadonlyArray<unknown>>
+  /** `ttl`: milliseconds. */
+  readonly setMany: (entries: Array<{ key: string; value: string; ttl: number }>) => Promise<unknown>
+  readonly deleteMany: (keys: Array<string>) => Promise<unknown>
+}
+
+/**
+ * In a Keyv, whatever is behind it, or an adapter of one. Facts longer than `maxValueBytes` are not kept.
  *
  * @since 0.1.0
  * @category Constructors
  */
-export const fromKeyv = (keyv: Keyv, awaited: Await, maxValueBytes: number): CacheStore => ({
+export const fromKeyv = (keyv: TextStore, awaited: Await, maxValueBytes: number): CacheStore => ({
   getMany: (keys) =>
     keys.length === 0
       ? Effect.succeed([])
       : Effect.map(
           // A single GET is cheaper than an MGET of one.
           awaited<ReadonlyArray<unknown>>(() =>
-            keys.length === 1
-              ? keyv.get<unknown>(keys[0]!).then((one) => [one])
-              : keyv.getMany<unknown>(keys as Array<string>)
+            keys.length === 1 ? keyv.get(keys[0]!).then((one) => [one]) : keyv.getMany(keys as Array<string>)
           ),
           (texts) => keys.map((key, i) => decode(key, texts[i]))
         ),
@@ -135,9 +148,9 @@ export const fromKeyv = (keyv: Keyv, awaited: Await, maxValueBytes: number): Cac
       texts.length === 0
         ? Effect.void
         : Effect.flatMap(
-            awaited(async () => (await keyv.setMany(texts)) as ReadonlyArray<boolean> | undefined),
+            awaited(() => keyv.setMany(texts)),
             (kept) =>
-              kept?.includes(false)
+              Array.isArray(kept) && kept.includes(false)
                 ? new StoreUnavailable({ message: "The store did not keep all it was given" })
                 : Effect.void
           )
@@ -148,5 +161,6 @@ export const fromKeyv = (keyv: Keyv, awaited: Await, maxValueBytes: number): Cac
           kept
         )
   },
-  remove: (keys) => (keys.length === 0 ? Effect.void : Effect.asVoid(awaited(() => keyv.delete(keys as Array<string>))))
+  remove: (keys) =>
+    keys.length === 0 ? Effect.void : Effect.asVoid(awaited(() => keyv.deleteMany(keys as Array<string>)))
 })

@@ -18,7 +18,8 @@ import {
   type Fact,
   type FactId,
   fromKeyv,
-  type StoreUnavailable
+  type StoreUnavailable,
+  type TextStore
 } from "./CacheStore.js"
 import * as FirstLevel from "./internal/firstLevel.js"
 import * as Guard from "./internal/guard.js"
@@ -336,7 +337,7 @@ const checked = (options: StoreOptions) =>
     deadline: millis("deadline", options.deadline ?? 50, 1)
   })
 
-const overKeyv = (keyv: Keyv, guard: Guard.Guard, options: StoreOptions) =>
+const overKeyv = (keyv: TextStore, guard: Guard.Guard, options: StoreOptions) =>
   Effect.flatMap(checked(options), ({ bounds, life, maxValueBytes }) =>
     make(options, FirstLevel.make(bounds, life), {
       store: fromKeyv(keyv, guard.awaited, maxValueBytes),
@@ -347,7 +348,7 @@ const overKeyv = (keyv: Keyv, guard: Guard.Guard, options: StoreOptions) =>
 
 /** A cache over a connection that others use too. */
 export const overRedis = (redis: Redis.Redis, options: StoreOptions): Effect.Effect<Service, ConfigError.ConfigError> =>
-  overKeyv(redis.keyv, redis, options)
+  overKeyv(redis.texts, redis, options)
 
 /** The connection that the options describe. */
 export const connection = (options: RedisOptions) =>

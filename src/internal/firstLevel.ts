@@ -35,7 +35,7 @@ export const make = ({ maxBytes, maxEntries }: Bounds, lifeMillis: number): Firs
   const held = new LRUCache<string, Held>({
     max: maxEntries,
     maxSize: maxBytes,
-    sizeCalculation: ({ fact, id }) => id.key.length + weigh(fact.value) + bookkeeping
+    sizeCalculation: ({ fact, id }) => id.key.length + (fact.bytes ?? weigh(fact.value)) + bookkeeping
   })
   return {
     get: (key, now) => {

@@ -7,7 +7,7 @@ import { constVoid } from "effect/Function"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { Keyv } from "keyv"
+import type { TextStore } from "../CacheStore.js"
 import * as Guard from "./guard.js"
 
 export interface Node {
@@ -25,8 +25,7 @@ export type Server =
     }
 
 export interface Redis extends Guard.Guard {
-  /** A Keyv over this connection. */
-  readonly keyv: Keyv
+  readonly texts: TextStore
   readonly evaluate: (script: string, keys: ReadonlyArray<string>, args: ReadonlyArray<string>) => Promise<unknown>
   readonly listen: (channel: string, heard: (message: string) => void) => Effect.Effect<void, never, Scope.Scope>
 }
@@ -124,19 +123,13 @@ export const make = (
       ({ isReady }: Connection): Guard.Guard["awaited"] =>
       (ask) =>
         guard.awaited(() => (isReady() ? ask() : Promise.reject(new Error("not connected"))))
-    const keyv = new Keyv(new KeyvRedis(values.client as never), {
-      namespace,
-      useKeyPrefix: false,
-      throwOnErrors: true,
-      // The store's own text goes through as it is: it says itself when it ends.
-      serialize: ({ value }) => value as string,
-      deserialize: (text) => ({ value: text as never, expires: undefined })
-    })
-    keyv.on("error", constVoid)
+    // Without a Keyv around it: at small values that alone costs as much as Redis.
+    const texts = new KeyvRedis(values.client as never, { namespace, throwOnErrors: true })
+    texts.on("error", constVoid)
     return {
       isUp: guard.isUp,
       awaited: whenReady(values),
-      keyv,
+      texts,
       evaluate: (script, keys, args) =>
         scripts.isReady()
           ? scripts.client.eval(script, { keys: keys as Array<string>, arguments: args as Array<string> })
