@@ -1,3 +1,4 @@
+import { credits } from "./credits.js"
 import { decode } from "./decode.js"
 import type { Section } from "./measure.js"
 import { hits } from "./hits.js"
@@ -14,5 +15,6 @@ export const sections: Readonly<Record<string, Section>> = {
   stream,
   score,
   hits,
-  stampede: stampedes
+  stampede: stampedes,
+  credits
 }

@@ -10,7 +10,8 @@ export interface Guard {
 
 const threshold = 5
 const restMillis = 1_000
-const maxGrants = 5
+/** So many deadlines a process that is itself busy waits at the most. */
+const maxGrants = 20
 
 const up = Metric.gauge("seo_provider_store_up", {
   description: "1 while the shared store answers, 0 while it does not"
@@ -53,26 +54,36 @@ export const make = (deadlineMillis: number): Guard => {
           // One call tries it; the others rest until it has answered.
           restsUntil = now + restMillis
         }
-        // A process that was itself busy for as long has perhaps not even sent the question: that is not the store's delay.
-        let grants = maxGrants
-        let dueAt = now + deadlineMillis
-        const late = (): void => {
-          const isBusy = performance.now() - dueAt > deadlineMillis / 5
-          if (!isBusy || grants-- === 0) return resume(failure(`no answer in ${deadlineMillis} ms`))
-          dueAt = performance.now() + deadlineMillis
-          timer = setTimeout(late, deadlineMillis)
+        // A process that was busy all the while has perhaps not even sent the question: that is not the store's delay.
+        const askedAt = performance.eventLoopUtilization()
+        const end = now + maxGrants * deadlineMillis
+        let isOver = false
+        let timer: NodeJS.Timeout
+        const wait = (): void => {
+          // Timers come before sockets: an answer that is already here is heard first.
+          timer = setTimeout(() => setImmediate(late), deadlineMillis)
         }
-        let timer = setTimeout(late, deadlineMillis)
-        const end = <A>(told: () => Effect.Effect<A, StoreUnavailable>) => {
+        const late = (): void => {
+          if (isOver) return
+          const isBusy = performance.eventLoopUtilization(askedAt).idle < deadlineMillis / 2
+          if (isBusy && performance.now() < end) wait()
+          else finish(() => failure(`no answer in ${deadlineMillis} ms`))
+        }
+        const finish = <A>(told: () => Effect.Effect<A, StoreUnavailable>) => {
+          isOver = true
           clearTimeout(timer)
           resume(Effect.suspend(told) as never)
         }
+        wait()
         ask().then(
-          (value) => end(() => success(value)),
+          (value) => finish(() => success(value)),
           // Its text may hold a host and a password.
-          (error: unknown) => end(() => failure(error instanceof Error ? error.name : "unknown error"))
+          (error: unknown) => finish(() => failure(error instanceof Error ? error.name : "unknown error"))
         )
-        return Effect.sync(() => clearTimeout(timer))
+        return Effect.sync(() => {
+          isOver = true
+          clearTimeout(timer)
+        })
       })
   }
 }

@@ -160,11 +160,12 @@ export const make = (
             known.set(key, fact)
             entries.push({ key, scope, subject, fact, life })
           })
-          yield* cache.setMany(entries)
           for (const { cell, land } of flights) {
             const fact = known.get(cell.key)
             if (fact !== undefined) land(Exit.succeed({ fact, state: "bought" }))
           }
+          // Whoever asks waits for no store; the claims are held until it is done.
+          yield* cache.setMany(entries)
         })
 
     /** What is stale may answer where the provider does not. */
