@@ -49,7 +49,7 @@ export interface Policy {
   readonly jitter?: number | undefined
   /**
    * What happens to facts of which the store cannot say whether they were bought: `pay` for them (default), `fail` with
-   * `CacheUnavailable`, or answer with the `stale` ones that this process still has and pay for the rest.
+   * `CacheUnavailable`, or answer with those that this process still has, `stale` within `staleIfError`, and pay for the rest.
    */
   readonly onCacheUnavailable?: "pay" | "fail" | "stale" | undefined
 }
@@ -368,9 +368,18 @@ export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<ProviderCa
     Effect.flatMap(boundsOf(options), (bounds) => make(options, FirstLevel.make(bounds, Infinity), null))
   )
 
+/** A Keyv over a store that cannot be asked for many takes every error of such a question for a miss. */
+const textsOf = (keyv: Keyv): TextStore => ({
+  get: (key) => keyv.get(key),
+  getMany: (keys) =>
+    typeof keyv.store?.getMany === "function" ? keyv.getMany(keys) : Promise.all(keys.map((key) => keyv.get(key))),
+  setMany: (entries) => keyv.setMany(entries),
+  deleteMany: (keys) => keyv.deleteMany(keys)
+})
+
 /**
- * In a Keyv of yours. It is not closed with the layer. Give it `throwOnErrors: true`: without it a Keyv reports a store that
- * is down as a miss, and a miss is paid for.
+ * In a Keyv of yours. It is not closed with the layer. It must have `throwOnErrors: true`: without it a Keyv reports a store
+ * that is down as a miss, and a miss is paid for.
  *
  * @since 0.1.0
  * @category Layers
@@ -381,7 +390,14 @@ export const layerKeyv = (
 ): Layer.Layer<ProviderCache, ConfigError.ConfigError> =>
   Layer.effect(
     ProviderCache,
-    Effect.flatMap(checked(options), ({ deadline }) => overKeyv(keyv, Guard.make(deadline), options))
+    Effect.flatMap(checked(options), ({ deadline }) =>
+      keyv.throwOnErrors
+        ? overKeyv(textsOf(keyv), Guard.make(deadline), options)
+        : invalid(
+            "keyv",
+            "must be made with throwOnErrors: true, or a store that is down looks like one that knows nothing"
+          )
+    )
   )
 
 /**

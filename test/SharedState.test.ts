@@ -4,10 +4,12 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
 import { vi } from "vitest"
 import * as Ahrefs from "../src/Ahrefs.js"
 import { ProviderCache } from "../src/ProviderCache.js"
@@ -15,7 +17,7 @@ import * as Cache from "../src/ProviderCache.js"
 import * as Provenance from "../src/Provenance.js"
 import * as SharedState from "../src/SharedState.js"
 import { AhrefsSimulator } from "../src/testing/index.js"
-import { ask, cluster, start, startAt } from "./support/redis.js"
+import { ask, cluster, sentinel, start, startAt } from "./support/redis.js"
 
 vi.setConfig({ testTimeout: 30_000 })
 
@@ -232,6 +234,92 @@ describe("a Redis that is not there", () => {
       const { ahrefs } = yield* process_(simulator, server)
       assert.isNumber((yield* ahrefs.getDomainRating("a.com")).domainRating)
     }).pipe(Effect.provide(quietly))
+  )
+})
+
+const known = ({ cache }: { readonly cache: ProviderCache["Type"] }) =>
+  up(cache, cache.readMany([{ key: "k", scope: "s", subject: "x" }]))
+
+describe("a Redis that is lost", () => {
+  it.scopedLive("flushed: what is gone is bought again, once", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const simulator = yield* simulated()
+      const one = yield* process_(simulator, { ...server, firstLevel: { life: 0 } })
+      yield* known(one)
+      yield* one.ahrefs.getDomainRating("a.com")
+      yield* ask(server, (client) => client.flushAll())
+      yield* one.ahrefs.getDomainRating("a.com")
+      yield* one.ahrefs.getDomainRating("a.com")
+      assert.strictEqual(yield* simulator.unitsBilled, 100)
+    })
+  )
+
+  it.scopedLive("killed and started again: nobody hangs, and it is used again by itself", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const server = yield* Scope.extend(start(), scope)
+      const simulator = yield* simulated()
+      const one = yield* process_(simulator, server)
+      const two = yield* process_(simulator, server)
+      yield* Effect.forEach([one, two], known)
+      yield* one.ahrefs.getDomainRating("a.com")
+      yield* Scope.close(scope, Exit.void)
+      assert.isNumber((yield* two.ahrefs.getDomainRating("b.com")).domainRating)
+      yield* startAt(server.port)
+      yield* Effect.forEach([one, two], known)
+      yield* one.ahrefs.getDomainRating("c.com")
+      const before = yield* simulator.unitsBilled
+      yield* two.ahrefs.getDomainRating("c.com")
+      assert.strictEqual(yield* simulator.unitsBilled, before)
+    }).pipe(Effect.provide(quietly))
+  )
+
+  it.scopedLive("failed over by its sentinel: facts are still known, and new ones are kept", () =>
+    Effect.gen(function* () {
+      const { master, sentinel: node } = yield* sentinel
+      const simulator = yield* simulated()
+      const options = { sentinel: [node], name: "facts", firstLevel: { life: 0 } }
+      const one = yield* process_(simulator, options)
+      const two = yield* process_(simulator, options)
+      yield* Effect.forEach([one, two], known)
+      yield* one.ahrefs.getDomainRating("a.com")
+      yield* ask(master, (client) => client.sendCommand(["WAIT", "1", "1000"]))
+      master.process.kill("SIGKILL")
+      yield* Effect.forEach([one, two], known)
+      yield* two.ahrefs.getDomainRating("a.com")
+      assert.strictEqual(yield* simulator.unitsBilled, 50)
+      yield* one.ahrefs.getDomainRating("b.com")
+      yield* two.ahrefs.getDomainRating("b.com")
+      assert.strictEqual(yield* simulator.unitsBilled, 100)
+    }).pipe(Effect.provide(quietly))
+  )
+})
+
+describe("a buyer that died", () => {
+  it.scopedLive("is waited for no longer than its claim lives", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const simulator = yield* simulated()
+      const one = yield* process_(simulator, { ...server, claimLife: "1 second" })
+      yield* known(one)
+      // What a process leaves behind that is killed after it has claimed.
+      const scope = yield* Scope.make()
+      const dying = yield* Scope.extend(process_(simulator, server), scope)
+      yield* known(dying)
+      yield* dying.ahrefs.getDomainRating("a.com")
+      const fact = yield* ask(server, async (client) => (await client.keys("*a.com*"))[0]!)
+      yield* ask(server, async (client) => {
+        await client.del(fact)
+        await client.set(`seo:claim:${fact.replace(/^seo::/, "")}`, "dead", { PX: 700 })
+      })
+      const start_ = performance.now()
+      yield* one.ahrefs.getDomainRating("a.com")
+      const took = performance.now() - start_
+      assert.isAbove(took, 300)
+      assert.isBelow(took, 3_000)
+      assert.strictEqual(yield* simulator.unitsBilled, 100)
+    })
   )
 })
 

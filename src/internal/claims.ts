@@ -84,10 +84,15 @@ const memory = Effect.sync((): Service => {
   }
 })
 
+// A key without an end is nobody's claim: whoever waited for it would wait for ever.
 const acquireScript = `
 local won = {}
 for i, key in ipairs(KEYS) do
-  won[i] = redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+  local isMine = redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2])
+  if not isMine and redis.call('PTTL', key) == -1 then
+    isMine = redis.call('SET', key, ARGV[1], 'PX', ARGV[2])
+  end
+  won[i] = isMine and 1 or 0
 end
 return won`
 

@@ -333,7 +333,6 @@ export const make = (
           const found = Either.getOrElse(read, () =>
             windows.onCacheUnavailable === "stale" ? cache.peekMany(cells) : []
           )
-          const atOnce = Either.isRight(read) ? windows.staleWhileRevalidate : windows.staleIfError
           const now = yield* Clock.currentTimeMillis
           return flights.filter((flight, i) => {
             const fact = found[i]
@@ -342,8 +341,12 @@ export const make = (
               flight.land(Exit.succeed({ fact, state: "fresh" }))
               return false
             }
+            if (Either.isLeft(read) && now < fact.freshUntil + windows.staleIfError) {
+              flight.land(Exit.succeed({ fact, state: "stale" }))
+              return false
+            }
             flight.old = fact
-            if (now < fact.freshUntil + atOnce) flight.serve({ fact, state: "stale" })
+            if (now < fact.freshUntil + windows.staleWhileRevalidate) flight.serve({ fact, state: "stale" })
             return true
           })
         })

@@ -2,7 +2,10 @@
 import * as Effect from "effect/Effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { createClient, type RedisClientType } from "@keyv/redis"
 
 export interface Server {
@@ -23,10 +26,10 @@ const freePort = Effect.promise(async () => {
 
 const quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--loglevel", "warning"]
 
-const launched = (port: number, args: ReadonlyArray<string>) =>
+const launched = (port: number, args: ReadonlyArray<string>, ...settings: ReadonlyArray<string>) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const child = spawn("redis-server", [...quiet, "--port", String(port), ...args], { stdio: "ignore" })
+      const child = spawn("redis-server", [...settings, ...quiet, "--port", String(port), ...args], { stdio: "ignore" })
       const failed = new Promise<never>((_, fail) => child.once("error", fail))
       for (;;) {
         const client = createClient({ url: `redis://127.0.0.1:${port}`, socket: { reconnectStrategy: false } })
@@ -89,4 +92,33 @@ export const cluster = Effect.gen(function* () {
     })
   )
   return servers
+})
+
+/** A master, a replica of it, and a sentinel that makes the replica the master when the master is gone. */
+export const sentinel = Effect.gen(function* () {
+  const master = yield* start()
+  const replica = yield* start("--replicaof", "127.0.0.1", String(master.port))
+  yield* ask(replica, async (client) => {
+    while (!String(await client.info("replication")).includes("master_link_status:up")) {
+      await new Promise((resume) => setTimeout(resume, 50))
+    }
+  })
+  const files = yield* Effect.promise(() => mkdtemp(join(tmpdir(), "seo-sentinel-")))
+  yield* Effect.addFinalizer(() => Effect.promise(() => rm(files, { recursive: true, force: true })))
+  // A sentinel keeps what it learns in its own settings.
+  const settings = join(files, "sentinel.conf")
+  yield* Effect.promise(() =>
+    writeFile(
+      settings,
+      [
+        `sentinel monitor facts 127.0.0.1 ${master.port} 1`,
+        "sentinel down-after-milliseconds facts 300",
+        "sentinel failover-timeout facts 2000",
+        ""
+      ].join("\n")
+    )
+  )
+  const port = yield* freePort
+  yield* launched(port, ["--sentinel"], settings)
+  return { master, sentinel: { host: "127.0.0.1", port } }
 })
