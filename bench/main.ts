@@ -11,6 +11,7 @@ import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { execFileSync } from "node:child_process"
 import os from "node:os"
 import { BenchError, Row } from "./measure.js"
 import { node } from "./process.js"
@@ -30,6 +31,18 @@ const compileTo = (folder: string) =>
     yield* files.symlink(`${process.cwd()}/node_modules`, `${folder}/node_modules`)
   })
 
+const measured = [
+  "effect",
+  "@effect/platform",
+  "@effect/experimental",
+  "tldts",
+  "@keyv/redis",
+  "keyv",
+  "bentocache",
+  "cacheable",
+  "cache-manager"
+]
+
 const titles = ["section", "what", "median", "min - max", "result", "target", "met"]
 const numeric = new Set([2, 3, 4, 5])
 
@@ -48,7 +61,7 @@ const table = (rows: ReadonlyArray<Row>): string => {
 const report = (rows: ReadonlyArray<Row>) =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
-    const versions = yield* Effect.forEach(["effect", "@effect/platform", "tldts"], (name) =>
+    const versions = yield* Effect.forEach(measured, (name) =>
       Effect.map(
         Effect.flatMap(files.readFileString(`node_modules/${name}/package.json`), decodeManifest),
         ({ version }) => `${name} ${version}`
@@ -63,12 +76,14 @@ Made by \`npm run bench\` on ${date}.
 
 - Machine: ${machine}
 - Node ${process.versions.node}, ${versions.join(", ")}
+- ${execFileSync("redis-server", ["--version"], { encoding: "utf8" }).split(" sha=")[0]}
 - Load average when it ended: ${os.loadavg()[1]?.toFixed(1)}
 
 ${table(rows)}
 
 The contenders of a section take turns in one process, warmed up; ratios and differences are medians over the rounds of what
-was measured in the same round. Trust the ratios, not the absolutes.
+was measured in the same round. A stampede and a day of credits have processes of their own, and a Redis for each contender.
+Trust the ratios, not the absolutes.
 `
   })
 

@@ -75,7 +75,7 @@ export const overhead: Section = Effect.gen(function* () {
       },
       {
         section: "overhead",
-        what: `one Ahrefs.getDomainRating${spans}`,
+        what: `one Ahrefs.getReferringDomains${spans}`,
         ...micros(ours),
         result: `+${extra.toFixed(1)} us a call`,
         target: isTarget ? "<= +25 us" : "",

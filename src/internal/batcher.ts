@@ -15,6 +15,8 @@ import type { Provenance } from "../Provenance.js"
 
 export interface Cell extends FactId {
   readonly column: string
+  /** What the keys of all columns of the subject begin with. */
+  readonly row: string
   /** Tells flights apart: the key, and how much of a list is wanted. */
   readonly flightKey: string
 }

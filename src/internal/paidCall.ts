@@ -121,7 +121,7 @@ export const make = (
         const row = rowKey(beginning, subject)
         for (const column of columns) {
           const key = `${row}${column}`
-          cells.push({ key, scope, subject, column, flightKey: limit === null ? key : `${key}#${limit}` })
+          cells.push({ key, scope, subject, row, column, flightKey: limit === null ? key : `${key}#${limit}` })
         }
       }
       return { stem: beginning, subjects, columns, limit, cells }
@@ -279,36 +279,30 @@ export const make = (
                   return false
                 })
             )
-          const keys = Array.from(new Set(batch.map(({ cell }) => cell.key)))
+          // A row is claimed as a whole: a claim for each of 3,000 cells would be a long question.
+          const rowsOf = (flights: ReadonlyArray<Batcher.Flight>) =>
+            Array.from(new Set(flights.map(({ cell }) => cell.row)))
+          const rows = rowsOf(batch)
           // As one step: what is won and not held would never be let go of.
           const { at, mine } = yield* Effect.uninterruptible(
             Effect.gen(function* () {
-              const { at, won } = yield* Effect.catchAll(claims.acquire(keys), ({ message }) =>
+              const { at, won } = yield* Effect.catchAll(claims.acquire(rows), ({ message }) =>
                 Effect.as(Effect.logWarning(`Claims cannot be made, others may buy the same: ${message}`), {
                   at: 0,
-                  won: keys.map(() => true)
+                  won: rows.map(() => true)
                 })
               )
-              const mine = keys.filter((_, i) => won[i])
+              const mine = rows.filter((_, i) => won[i])
               if (mine.length > 0) yield* claims.hold(mine)
               return { at, mine: new Set(mine) }
             })
           )
-          const others = batch.filter(({ cell }) => !mine.has(cell.key))
+          const others = batch.filter(({ cell }) => !mine.has(cell.row))
           if (others.length > 0) {
-            yield* giveBack(
-              others,
-              Effect.zipRight(
-                claims.changed(
-                  others.map(({ cell }) => cell.key),
-                  at
-                ),
-                landKnown(others)
-              )
-            )
+            yield* giveBack(others, Effect.zipRight(claims.changed(rowsOf(others), at), landKnown(others)))
           }
           if (mine.size === 0) return
-          const left = yield* landKnown(batch.filter(({ cell }) => mine.has(cell.key)))
+          const left = yield* landKnown(batch.filter(({ cell }) => mine.has(cell.row)))
           if (left.length === 0) return
           yield* Effect.forEach(
             calls(operation, facts, input, left),

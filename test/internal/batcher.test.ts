@@ -13,6 +13,7 @@ const cell = (subject: string): Batcher.Cell => ({
   flightKey: subject,
   scope: "s",
   subject,
+  row: subject,
   column: "*"
 })
 const landed = (value: unknown): Batcher.Landed => ({
