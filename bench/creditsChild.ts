@@ -17,6 +17,7 @@ import { Keyv } from "keyv"
 import { setTimeout as sleep } from "node:timers/promises"
 import * as Ahrefs from "../src/Ahrefs.js"
 import * as SharedState from "../src/SharedState.js"
+import { toStderr } from "./process.js"
 import { type Request, unitsOf, upstreamMillis, wavesOf } from "./creditsSetting.js"
 
 const [contender = "", port = "", number = ""] = process.argv.slice(2)
@@ -59,7 +60,8 @@ const contenders: Readonly<Record<string, () => Promise<Wave>>> = {
   "effect-seo-providers": async () => {
     const runtime = ManagedRuntime.make(
       Ahrefs.layer({ apiKey: Redacted.make("key") }).pipe(
-        Layer.provide([Layer.succeed(HttpClient.HttpClient, stub), SharedState.layerRedis({ url })])
+        Layer.provide([Layer.succeed(HttpClient.HttpClient, stub), SharedState.layerRedis({ url })]),
+        Layer.merge(toStderr)
       )
     )
     const { getDomainRating, getDomainRatings } = await runtime.runPromise(Ahrefs.Ahrefs)

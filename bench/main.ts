@@ -100,10 +100,10 @@ const main = Effect.gen(function* () {
   const rows = yield* Effect.forEach(asked.length === 0 ? Object.keys(sections) : asked, (name) =>
     Console.log(`${name} ...`).pipe(
       Effect.zipRight(node(`${folder}/bench/sectionChild.js`, name)),
-      Effect.flatMap(decodeRows)
+      Effect.flatMap(decodeRows),
+      Effect.tap((rows) => Console.log(table(rows)))
     )
   ).pipe(Effect.map((rows) => rows.flat()))
-  yield* Console.log(`\n${table(rows)}`)
   if (asked.length > 0) return
   yield* files.writeFileString("bench/RESULTS.md", yield* report(rows))
   yield* Console.log("\nWritten to bench/RESULTS.md.")

@@ -3,6 +3,7 @@ import * as Command from "@effect/platform/Command"
 import type * as CommandExecutor from "@effect/platform/CommandExecutor"
 import type { PlatformError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import { BenchError } from "./measure.js"
 
@@ -18,3 +19,6 @@ export const node = (
       return code === 0 ? printed : yield* new BenchError({ message: `${args.join(" ")} ended with ${code}.` })
     })
   )
+
+/** What a process prints is its result: what it has to say beside that goes here. */
+export const toStderr = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))

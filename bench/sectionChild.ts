@@ -7,9 +7,13 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { BenchError } from "./measure.js"
+import { toStderr } from "./process.js"
 import { sections } from "./sections.js"
 
 const name = process.argv[2] ?? ""
 const section = sections[name] ?? new BenchError({ message: `There is no section "${name}".` })
 
-NodeRuntime.runMain(Effect.flatMap(section, (rows) => Console.log(JSON.stringify(rows))))
+NodeRuntime.runMain(
+  Effect.flatMap(section, (rows) => Console.log(JSON.stringify(rows))).pipe(Effect.provide(toStderr)),
+  { disablePrettyLogger: true }
+)

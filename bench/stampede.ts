@@ -46,7 +46,11 @@ const upstream = (onCall: (bought: Bought) => void) =>
       await once(server, "listening")
       return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
     }),
-    ({ server }) => Effect.sync(() => server.closeAllConnections())
+    ({ server }) =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      })
   )
 
 interface Running {
