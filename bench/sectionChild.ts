@@ -13,7 +13,9 @@ import { sections } from "./sections.js"
 const name = process.argv[2] ?? ""
 const section = sections[name] ?? new BenchError({ message: `There is no section "${name}".` })
 
-NodeRuntime.runMain(
-  Effect.flatMap(section, (rows) => Console.log(JSON.stringify(rows))).pipe(Effect.provide(toStderr)),
-  { disablePrettyLogger: true }
+const printed = Effect.flatMap(section, (rows) => Console.log(JSON.stringify(rows))).pipe(
+  Effect.tapErrorCause((cause) => Effect.logError(cause)),
+  Effect.provide(toStderr)
 )
+
+NodeRuntime.runMain(printed, { disableErrorReporting: true })

@@ -92,6 +92,14 @@ export const make = (options: {
     const wait = Duration.toMillis(options.wait)
     const flights = new Map<string, Waited>()
     const groups = new Map<string, Group>()
+    let isClosed = false
+    // Added first, it runs last: whatever the work was about when it was ended, nobody waits for it.
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        isClosed = true
+        for (const { land } of flights.values()) land(Exit.interrupt(FiberId.none))
+      })
+    )
 
     const flight = (cell: Cell): Waited => {
       const tell = (exit: Exit.Exit<Landed, PaidError>) => {
@@ -128,10 +136,14 @@ export const make = (options: {
     // Whoever came first may go: the work belongs to the service.
     const started = (work: Effect.Effect<void>) => Effect.asVoid(Effect.forkIn(Effect.interruptible(work), scope))
 
-    const subjectsOf = (queue: Iterable<Waited>): number => {
+    const isFull = ({ queue, size }: Group): boolean => {
+      if (queue.size < size) return false
       const subjects = new Set<string>()
-      for (const { cell } of queue) subjects.add(cell.subject)
-      return subjects.size
+      for (const { cell } of queue) {
+        subjects.add(cell.subject)
+        if (subjects.size === size) return true
+      }
+      return false
     }
 
     /** The first of the queue, up to the size of a call. */
@@ -186,7 +198,7 @@ export const make = (options: {
     /** A full batch leaves at once, the rest when others had time to join it. */
     const kick = (group: Group): Effect.Effect<void> =>
       Effect.suspend(() => {
-        if (group.size === 1 || wait === 0 || subjectsOf(group.queue) >= group.size) return leave(group)
+        if (wait === 0 || isFull(group)) return leave(group)
         if (group.isTimed) return Effect.void
         group.isTimed = true
         const over = Effect.sync(() => {
@@ -266,11 +278,12 @@ export const make = (options: {
         }
         return Effect.sync(leave)
       })
-      return Effect.suspend(() =>
-        cells.every(({ flightKey }) => flights.has(flightKey))
+      return Effect.suspend(() => {
+        if (isClosed) return Effect.interrupt
+        return cells.every(({ flightKey }) => flights.has(flightKey))
           ? awaited
           : Effect.zipRight(Effect.uninterruptible(open(groupId, cells, work)), awaited)
-      )
+      })
     }
 
     return { want }

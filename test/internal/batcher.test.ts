@@ -3,6 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import type { Fact } from "../../src/CacheStore.js"
 import * as Batcher from "../../src/internal/batcher.js"
@@ -194,5 +195,27 @@ describe("those who want facts", () => {
       yield* TestClock.adjust(50)
       assert.deepStrictEqual(yield* Fiber.join(fiber), ["a"])
     })
+  )
+
+  it.effect.each([
+    ["are looked up", { look: () => Effect.never }],
+    ["gather", {}],
+    ["stand at the gate", { wait: 0, concurrency: 0 }],
+    ["are being bought", { wait: 0, buy: () => Effect.never }]
+  ] satisfies ReadonlyArray<readonly [string, Script]>)(
+    "are let go of when the service is closed while they %s",
+    ([, script]) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const { want } = yield* Scope.extend(made(script), scope)
+        const fiber = yield* Effect.fork(want("a"))
+        yield* TestClock.adjust(5)
+        const early = yield* Effect.fork(want("b"))
+        yield* Effect.yieldNow()
+        yield* Scope.close(scope, Exit.void)
+        assert.isTrue(Exit.isInterrupted(yield* Fiber.await(fiber)))
+        assert.isTrue(Exit.isInterrupted(yield* Fiber.await(early)))
+        assert.isTrue(Exit.isInterrupted(yield* Effect.exit(want("c"))))
+      })
   )
 })
