@@ -3,6 +3,8 @@
  * its own, prints the table and writes it to RESULTS.md.
  *
  *     npm run bench [-- SECTION...]
+ *
+ * Where sections are named, the rows of the others stay as they are.
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
@@ -31,7 +33,7 @@ const compileTo = (folder: string) =>
     yield* files.symlink(`${process.cwd()}/node_modules`, `${folder}/node_modules`)
   })
 
-const measured = [
+const packages = [
   "effect",
   "@effect/platform",
   "@effect/experimental",
@@ -58,10 +60,26 @@ const table = (rows: ReadonlyArray<Row>): string => {
   return [format(titles), rule, ...lines.map(format)].join("\n")
 }
 
+const verdicts: Readonly<Record<string, boolean | null>> = { yes: true, NO: false, "": null }
+
+/** The rows of a written table. */
+const written = (markdown: string): ReadonlyArray<Row> =>
+  markdown
+    .split("\n")
+    .filter((line) => line.startsWith("| "))
+    .slice(2)
+    .map((line) => {
+      const [section = "", what = "", median = "", spread = "", result = "", target = "", met = ""] = line
+        .split("|")
+        .slice(1)
+        .map((cell) => cell.trim())
+      return { section, what, median, spread, result, target, isMet: verdicts[met] ?? null }
+    })
+
 const report = (rows: ReadonlyArray<Row>) =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
-    const versions = yield* Effect.forEach(measured, (name) =>
+    const versions = yield* Effect.forEach(packages, (name) =>
       Effect.map(
         Effect.flatMap(files.readFileString(`node_modules/${name}/package.json`), decodeManifest),
         ({ version }) => `${name} ${version}`
@@ -72,7 +90,7 @@ const report = (rows: ReadonlyArray<Row>) =>
     const machine = `${cpus[0]?.model.trim()}, ${cpus.length} cores, ${(os.totalmem() / 1e9).toFixed(0)} GB, ${os.type()}`
     return `# Benchmarks
 
-Made by \`npm run bench\` on ${date}.
+Made by \`npm run bench\`, last on ${date}.
 
 - Machine: ${machine}
 - Node ${process.versions.node}, ${versions.join(", ")}
@@ -97,15 +115,20 @@ const main = Effect.gen(function* () {
   }
   const folder = yield* files.makeTempDirectoryScoped({ prefix: "effect-seo-providers-bench-" })
   yield* compileTo(folder)
-  const rows = yield* Effect.forEach(asked.length === 0 ? Object.keys(sections) : asked, (name) =>
+  const measured = yield* Effect.forEach(asked.length === 0 ? Object.keys(sections) : asked, (name) =>
     Console.log(`${name} ...`).pipe(
       Effect.zipRight(node(`${folder}/bench/sectionChild.js`, name)),
       Effect.flatMap(decodeRows),
       Effect.tap((rows) => Console.log(table(rows)))
     )
   ).pipe(Effect.map((rows) => rows.flat()))
-  if (asked.length > 0) return
-  yield* files.writeFileString("bench/RESULTS.md", yield* report(rows))
+  const path = "bench/RESULTS.md"
+  const before = asked.length === 0 ? [] : written(yield* files.readFileString(path))
+  const rows = Object.keys(sections).flatMap((name) => {
+    const of = (rows: ReadonlyArray<Row>) => rows.filter(({ section }) => section === name)
+    return asked.length === 0 || asked.includes(name) ? of(measured) : of(before)
+  })
+  yield* files.writeFileString(path, yield* report(rows))
   yield* Console.log("\nWritten to bench/RESULTS.md.")
 })
 

@@ -262,22 +262,21 @@ export const make = (
           const limit = facts.limit(input)
           /** Lands what has become known meanwhile; what is left is still to be bought. */
           const landKnown = (flights: ReadonlyArray<Batcher.Flight>) =>
-            Effect.map(
-              Effect.zip(
-                // Unknown is bought here: the policy was asked before.
-                Effect.orElseSucceed(
-                  cache.readMany(flights.map(({ cell }) => cell)),
-                  (): ReadonlyArray<Fact | undefined> => []
-                ),
-                Clock.currentTimeMillis
+            Effect.flatMap(
+              // Unknown is bought here: the policy was asked before.
+              Effect.orElseSucceed(
+                cache.readMany(flights.map(({ cell }) => cell)),
+                (): ReadonlyArray<Fact | undefined> => []
               ),
-              ([facts, now]) =>
-                flights.filter(({ land }, i) => {
-                  const fact = facts[i]
-                  if (fact === undefined || fact.freshUntil <= now || !covers(limit, fact)) return true
-                  land(Exit.succeed({ fact, state: "bought" }))
-                  return false
-                })
+              (facts) =>
+                Effect.map(Clock.currentTimeMillis, (now) =>
+                  flights.filter(({ land }, i) => {
+                    const fact = facts[i]
+                    if (fact === undefined || fact.freshUntil <= now || !covers(limit, fact)) return true
+                    land(Exit.succeed({ fact, state: "bought" }))
+                    return false
+                  })
+                )
             )
           // A row is claimed as a whole: a claim for each of 3,000 cells would be a long question.
           const rowsOf = (flights: ReadonlyArray<Batcher.Flight>) =>
@@ -304,10 +303,12 @@ export const make = (
           if (mine.size === 0) return
           const left = yield* landKnown(batch.filter(({ cell }) => mine.has(cell.row)))
           if (left.length === 0) return
+          const parts = calls(operation, facts, input, left)
+          // One is the rule, and needs no fiber of its own.
           yield* Effect.forEach(
-            calls(operation, facts, input, left),
+            parts,
             ([part, flights]) => purchase(operation, facts, part, flights, { left: maxSplits }),
-            { discard: true, concurrency: "unbounded" }
+            { discard: true, concurrency: parts.length === 1 ? 1 : "unbounded" }
           )
         }).pipe(Effect.scoped)
 
