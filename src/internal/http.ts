@@ -48,13 +48,13 @@ export interface Bought<out A> {
 }
 
 /**
- * With `keep` an attempt that has left runs to its end whatever becomes of its caller, and what it bought is kept before
- * anything else happens to it.
+ * With `keep` an attempt that has left runs to its end whatever becomes of its caller. It keeps what was bought, and runs
+ * `told`, which tells of the charge.
  */
 export type Call = <I, A>(
   operation: Operation<I, A>,
   input: I,
-  keep?: (bought: Bought<A>) => Effect.Effect<void>
+  keep?: (bought: Bought<A>, told: Effect.Effect<void>) => Effect.Effect<void>
 ) => Effect.Effect<A, WireError>
 
 // Codes of failures before a byte of the request left: fetch, undici and node:http alike.
@@ -246,7 +246,11 @@ export const connect = (
       return amount === null ? told : Effect.zipRight(countUnits(provider, operation, unit, amount), told)
     }
 
-    return <I, A>(operation: Operation<I, A>, input: I, keep?: (bought: Bought<A>) => Effect.Effect<void>) => {
+    return <I, A>(
+      operation: Operation<I, A>,
+      input: I,
+      keep?: (bought: Bought<A>, told: Effect.Effect<void>) => Effect.Effect<void>
+    ) => {
       const price = operation.price(input)
       const attempt: Attempt = { apiKey, wire, operation: operation.name, isPriced: price.upper !== 0 }
       if (headers === undefined) {
@@ -304,8 +308,9 @@ export const connect = (
       )
       // What was bought is settled outside the deadline: a slow `onCharge` cannot lose a paid answer.
       const settled = Effect.flatMap(answered, ({ charge, result }) => {
-        const kept = keep === undefined || Either.isLeft(result) ? Effect.void : keep({ charge, value: result.right })
-        return Effect.zipRight(Effect.zipRight(kept, settle(charge)), result)
+        const told = settle(charge)
+        const kept = keep === undefined || Either.isLeft(result) ? told : keep({ charge, value: result.right }, told)
+        return Effect.zipRight(kept, result)
       })
       const once = (keep === undefined ? settled : Effect.uninterruptible(settled)).pipe(
         Effect.tapBoth({

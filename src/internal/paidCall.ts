@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -140,7 +141,7 @@ export const make = (
     /** Takes an answer apart, keeps the facts and lands those who wait for them. */
     const keep =
       <I, A>(facts: Facts<I, A>, { cells, columns, limit }: Question, flights: ReadonlyArray<Batcher.Flight>) =>
-      ({ charge, value }: Bought<A>): Effect.Effect<void> =>
+      ({ charge, value }: Bought<A>, told: Effect.Effect<void>): Effect.Effect<void> =>
         Effect.gen(function* () {
           const now = yield* Clock.currentTimeMillis
           const lot = yield* Random.next
@@ -160,12 +161,14 @@ export const make = (
             known.set(key, fact)
             entries.push({ key, scope, subject, fact, life })
           })
+          // Whoever asks waits until the charge is told, but for no store; the claims are held until it is done.
+          const storing = yield* Effect.fork(cache.setMany(entries))
+          yield* told
           for (const { cell, land } of flights) {
             const fact = known.get(cell.key)
             if (fact !== undefined) land(Exit.succeed({ fact, state: "bought" }))
           }
-          // Whoever asks waits for no store; the claims are held until it is done.
-          yield* cache.setMany(entries)
+          yield* Fiber.join(storing)
         })
 
     /** What is stale may answer where the provider does not. */
