@@ -77,7 +77,7 @@ export interface MemoryOptions extends Policy, Partial<Bounds> {}
  */
 export interface StoreOptions extends Policy {
   readonly firstLevel?: FirstLevelOptions | undefined
-  /** How long an answer of the store is waited for; default 50 ms. */
+  /** How long an answer of the store is waited for; default 50 ms. A process too busy to hear it waits 20 times as long at most. */
   readonly deadline?: Duration.DurationInput | undefined
   /** Longer values are answered but not kept; default 4 MB. */
   readonly maxValueBytes?: number | undefined
