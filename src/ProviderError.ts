@@ -69,7 +69,7 @@ export class NoSubscription extends Schema.TaggedError<NoSubscription>("effect-s
  */
 export class CreditsExhausted extends Schema.TaggedError<CreditsExhausted>("effect-seo-providers/CreditsExhausted")(
   "CreditsExhausted",
-  { ...common, needed: optional(Schema.Number), left: optional(Schema.Number) }
+  { ...common, needed: optional(Schema.Int), left: optional(Schema.Int) }
 ) {
   readonly [TypeId] = TypeId
   get isRetryable(): boolean {

@@ -39,6 +39,12 @@ describe("errors", () => {
     })
   )
 
+  it("hold whole amounts: one that JSON cannot say is refused", () => {
+    for (const left of [Number.NaN, Infinity, 0.5]) {
+      assert.throws(() => new Errors.CreditsExhausted({ ...at, needed: Option.none(), left: Option.some(left) }))
+    }
+  })
+
   it.effect("survive JSON with a wait without end", () =>
     Effect.gen(function* () {
       const error = new Errors.RateLimited({ ...at, retryAfter: Option.some(Duration.infinity) })
