@@ -8,6 +8,7 @@ import { redisDriver } from "bentocache/drivers/redis"
 import { createCache } from "cache-manager"
 import { Cacheable } from "cacheable"
 import * as Cache from "effect/Cache"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PrimaryKey from "effect/PrimaryKey"
@@ -52,11 +53,11 @@ const peer = (read: Read, readMany: ReadMany = (keys) => Promise.all(keys.map(re
   many: Effect.promise(() => readMany(names))
 })
 
-const ids: ReadonlyArray<FactId> = names.map((key) => ({ key, scope: "a.0123456789abcdef", subject: key }))
+const ids: ReadonlyArray<FactId> = names.map((key) => ({ key, scope: "a.0123456789abcdef", target: key }))
 
 const ours = (cache: ProviderCache.Service, value: (i: number) => unknown) =>
   Effect.gen(function* () {
-    const now = Date.now()
+    const now = yield* Clock.currentTimeMillis
     yield* cache.setMany(
       ids.map((id, i) => ({
         ...id,
@@ -93,6 +94,25 @@ const persisted = (value: (i: number) => unknown, port: number | null) =>
     const all = (concurrency: 1 | "unbounded") => Effect.forEach(names, get, { discard: true, concurrency })
     yield* all("unbounded")
     return { get, one: all(1), many: all("unbounded") }
+  })
+
+interface Peers {
+  readonly keyv: Keyv
+  readonly bento: {
+    readonly set: (entry: { readonly key: string; readonly value: unknown; readonly ttl: number }) => Promise<unknown>
+  }
+  readonly cacheable: Cacheable
+  readonly manager: ReturnType<typeof createCache>
+}
+
+const filled = ({ bento, cacheable, keyv, manager }: Peers, value: (i: number) => unknown) =>
+  Effect.promise(async () => {
+    for (const [i, name] of names.entries()) {
+      await keyv.set(name, value(i), hour)
+      await bento.set({ key: name, value: value(i), ttl: hour })
+      await cacheable.set(name, value(i), hour)
+      await manager.set(name, value(i), hour)
+    }
   })
 
 const ratioOf = (ours: ReadonlyArray<number>, other: ReadonlyArray<number>) =>
@@ -136,14 +156,7 @@ const overRedis = (
     const manager = createCache({
       stores: [new Keyv({ store: new KeyvRedis(server.url), namespace: "cache-manager" })]
     })
-    yield* Effect.promise(async () => {
-      for (const [i, name] of names.entries()) {
-        await keyv.set(name, value(i), hour)
-        await bento.set({ key: name, value: value(i), ttl: hour })
-        await cacheable.set(name, value(i), hour)
-        await manager.set(name, value(i), hour)
-      }
-    })
+    yield* filled({ keyv, bento, cacheable, manager }, value)
 
     const contenders: Readonly<Record<string, Contender>> = {
       raw: peer(
@@ -225,14 +238,7 @@ const inProcess: Effect.Effect<ReadonlyArray<Row>, unknown> = Effect.gen(functio
   })
   const cacheable = new Cacheable()
   const manager = createCache()
-  yield* Effect.promise(async () => {
-    for (const [i, name] of names.entries()) {
-      await keyv.set(name, value(i), hour)
-      await bento.set({ key: name, value: value(i), ttl: hour })
-      await cacheable.set(name, value(i), hour)
-      await manager.set(name, value(i), hour)
-    }
-  })
+  yield* filled({ keyv, bento, cacheable, manager }, value)
   yield* inTurn((name) => effectCache.get(name))
   const single = ids.map((id) => [id])
   const { one } = yield* persisted(value, null)

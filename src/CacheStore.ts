@@ -26,7 +26,7 @@ export interface Fact {
 }
 
 /**
- * Where a fact is kept. `scope` and `subject`: what invalidations go by.
+ * Where a fact is kept. `scope` and `target`: what invalidations go by.
  *
  * @since 0.1.0
  * @category Models
@@ -34,7 +34,7 @@ export interface Fact {
 export interface FactId {
   readonly key: string
   readonly scope: string
-  readonly subject: string
+  readonly target: string
 }
 
 /**

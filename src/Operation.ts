@@ -176,6 +176,8 @@ export interface Facts<in out I, in out A> {
   readonly freshFor: Duration.DurationInput
   /** What is asked about, each once. */
   readonly subjects: (input: I) => ReadonlyArray<string>
+  /** The target that a subject is, or belongs to: what invalidations go by. */
+  readonly targetOf: (input: I, subject: string) => string
   /** What of each subject is asked for. */
   readonly columns: (input: I) => ReadonlyArray<string>
   /** Everything else that changes the answer, defaults filled in. */
@@ -200,13 +202,16 @@ interface About<I> {
   readonly version?: number
   readonly freshFor?: Duration.DurationInput
   readonly params?: (input: I) => unknown
+  /** Where the subjects are no targets themselves, e.g. the keywords of one. */
+  readonly target?: (input: I) => string
 }
 
-const described = <I>({ freshFor = "1 day", kind, params = () => null, version = 1 }: About<I>) => ({
+const described = <I>({ freshFor = "1 day", kind, params = () => null, target, version = 1 }: About<I>) => ({
   freshFor,
   kind,
   params,
-  version
+  version,
+  targetOf: (input: I, subject: string) => (target === undefined ? subject : target(input))
 })
 
 /**

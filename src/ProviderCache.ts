@@ -194,7 +194,7 @@ const windowsOf = (policy: Policy): Effect.Effect<Windows, ConfigError.ConfigErr
   })
 
 const mark = { all: "void:all", scope: (scope: string) => `void:{${scope}}`, targets: "void:targets" }
-const targetMark = (subject: string) => `void:target:${word(subject)}`
+const targetMark = (target: string) => `void:target:${word(target)}`
 
 const make = (
   policy: Policy,
@@ -242,8 +242,8 @@ const make = (
             }
             if (since(mark.targets) === -Infinity) return Effect.succeed(kept(valid))
             // Somebody has invalidated a target lately: each target's own mark decides.
-            const subjects = ids.map(({ subject }) => targetMark(subject))
-            return Effect.map(store.getMany(subjects), (marked) =>
+            const targets = ids.map(({ target }) => targetMark(target))
+            return Effect.map(store.getMany(targets), (marked) =>
               kept(
                 valid.map((fact, i) =>
                   fact && fact.observedAt <= (marked[i]?.observedAt ?? -Infinity) ? undefined : fact
@@ -313,7 +313,7 @@ const make = (
         }),
       invalidateTarget: (target) => {
         const meant = new Set([target, Target.key(target)])
-        return invalidate([mark.targets, ...Array.from(meant, targetMark)], ({ subject }) => meant.has(subject))
+        return invalidate([mark.targets, ...Array.from(meant, targetMark)], ({ target }) => meant.has(target))
       },
       invalidateAccount: (account) => {
         const meant = scopeOf(account)

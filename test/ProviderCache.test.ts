@@ -148,4 +148,21 @@ describe("in memory", () => {
       assert.isTrue(yield* cache.isUp)
     })
   )
+
+  it.scoped("with a target its keywords' rankings are forgotten", () =>
+    Effect.gen(function* () {
+      const state = yield* Layer.build(SharedState.layerMemory())
+      const cache = yield* Effect.provide(ProviderCache.ProviderCache, state)
+      const ranked = () => json({ keywords: [{ keyword: "seo", best_position: 3, best_position_url: null }] })
+      const { ahrefs, sent } = yield* opened(ranked, Layer.succeedContext(state))
+      const asked = ahrefs.getKeywordRankings("a.com", { country: "us", keywords: ["seo"] })
+      yield* asked
+      yield* cache.invalidateTarget("b.com")
+      yield* asked
+      assert.strictEqual(sent.length, 1)
+      yield* cache.invalidateTarget("a.com")
+      yield* asked
+      assert.strictEqual(sent.length, 2)
+    })
+  )
 })

@@ -49,6 +49,9 @@ const quietly = Logger.replace(Logger.defaultLogger, Logger.none)
 const up = ({ isUp }: ProviderCache["Type"], mark: Effect.Effect<unknown, unknown>) =>
   Effect.zipRight(Effect.retry(mark, Schedule.spaced("20 millis").pipe(Schedule.intersect(Schedule.recurs(200)))), isUp)
 
+const known = ({ cache }: { readonly cache: ProviderCache["Type"] }) =>
+  up(cache, cache.readMany([{ key: "k", scope: "s", target: "x" }]))
+
 const simulated = (options: AhrefsSimulator.Options = {}) => AhrefsSimulator.make({ rateLimit: false, ...options })
 
 describe("over one Redis", () => {
@@ -58,8 +61,8 @@ describe("over one Redis", () => {
       const simulator = yield* simulated()
       const one = yield* process_(simulator, server)
       const two = yield* process_(simulator, server)
-      assert.isTrue(yield* up(one.cache, one.cache.getMany([{ key: "k", scope: "s", subject: "x" }])))
-      assert.isTrue(yield* up(two.cache, two.cache.getMany([{ key: "k", scope: "s", subject: "x" }])))
+      assert.isTrue(yield* up(one.cache, one.cache.getMany([{ key: "k", scope: "s", target: "x" }])))
+      assert.isTrue(yield* up(two.cache, two.cache.getMany([{ key: "k", scope: "s", target: "x" }])))
       const bought = yield* one.ahrefs.getDomainRatings(domains)
       const billed = yield* simulator.unitsBilled
       assert.strictEqual(billed, 200 + 100)
@@ -85,7 +88,7 @@ describe("over one Redis", () => {
         process_(simulator, server),
         process_(simulator, server)
       ])
-      for (const { cache } of all) yield* up(cache, cache.getMany([{ key: "k", scope: "s", subject: "x" }]))
+      for (const { cache } of all) yield* up(cache, cache.getMany([{ key: "k", scope: "s", target: "x" }]))
       const asked = domains.slice(0, 20)
       const answers = yield* Effect.forEach(
         all,
@@ -106,7 +109,7 @@ describe("over one Redis", () => {
       const simulator = yield* simulated()
       const ask = Effect.fnUntraced(function* (choices: Choices) {
         const { ahrefs, cache } = yield* process_(simulator, server, choices)
-        yield* up(cache, cache.getMany([{ key: "k", scope: "s", subject: "x" }]))
+        yield* up(cache, cache.getMany([{ key: "k", scope: "s", target: "x" }]))
         yield* ahrefs.getDomainRating("example.com")
         return yield* simulator.unitsBilled
       })
@@ -126,7 +129,7 @@ describe("over one Redis", () => {
       const options = { ...server, firstLevel: { life: 0 } }
       const one = yield* process_(simulator, options)
       const two = yield* process_(simulator, options)
-      for (const { cache } of [one, two]) yield* up(cache, cache.getMany([{ key: "k", scope: "s", subject: "x" }]))
+      for (const { cache } of [one, two]) yield* up(cache, cache.getMany([{ key: "k", scope: "s", target: "x" }]))
       yield* one.ahrefs.getDomainRatings(["a.com", "b.com"])
       yield* Effect.sleep("2 millis")
       yield* one.cache.invalidateTarget("a.com")
@@ -156,7 +159,7 @@ describe("over one Redis", () => {
       const simulator = yield* simulated()
       const options = { ...server, firstLevel: { life: 0 } }
       const { ahrefs, cache } = yield* process_(simulator, options)
-      yield* up(cache, cache.getMany([{ key: "k", scope: "s", subject: "x" }]))
+      yield* up(cache, cache.getMany([{ key: "k", scope: "s", target: "x" }]))
       const { domainRating } = yield* ahrefs.getDomainRating("a.com")
       yield* ahrefs.getDomainRating("b.com")
       const [a, b] = yield* ask(server, async (client) => {
@@ -200,7 +203,7 @@ describe("a Redis that is not there", () => {
       yield* ahrefs.getDomainRating("a.com")
       assert.strictEqual(yield* simulator.unitsBilled, 50)
       yield* startAt(first.port)
-      assert.isTrue(yield* up(cache, cache.getMany([{ key: "k", scope: "s", subject: "x" }])))
+      assert.isTrue(yield* up(cache, cache.getMany([{ key: "k", scope: "s", target: "x" }])))
     }).pipe(Effect.provide(quietly))
   )
 
@@ -212,7 +215,7 @@ describe("a Redis that is not there", () => {
       const failing = yield* process_(simulator, { ...server, onCacheUnavailable: "fail" })
       const stale = yield* process_(simulator, { ...server, onCacheUnavailable: "stale", firstLevel: { life: 0 } })
       for (const { cache } of [paying, failing, stale]) {
-        yield* up(cache, cache.getMany([{ key: "k", scope: "s", subject: "x" }]))
+        yield* up(cache, cache.getMany([{ key: "k", scope: "s", target: "x" }]))
       }
       yield* stale.ahrefs.getDomainRating("known.com")
       server.process.kill("SIGSTOP")
@@ -225,7 +228,7 @@ describe("a Redis that is not there", () => {
       yield* stale.ahrefs.getDomainRating("known.com")
       assert.strictEqual(yield* simulator.unitsBilled, before)
       server.process.kill("SIGCONT")
-      assert.isTrue(yield* up(paying.cache, paying.cache.getMany([{ key: "k", scope: "s", subject: "x" }])))
+      assert.isTrue(yield* up(paying.cache, paying.cache.getMany([{ key: "k", scope: "s", target: "x" }])))
     }).pipe(Effect.provide(quietly))
   )
 
@@ -233,14 +236,16 @@ describe("a Redis that is not there", () => {
     Effect.gen(function* () {
       const server = yield* start("--maxmemory", "1", "--maxmemory-policy", "noeviction")
       const simulator = yield* simulated()
-      const { ahrefs } = yield* process_(simulator, server)
-      assert.isNumber((yield* ahrefs.getDomainRating("a.com")).domainRating)
+      const one = yield* process_(simulator, server)
+      const two = yield* process_(simulator, server)
+      yield* Effect.forEach([one, two], known)
+      assert.isNumber((yield* one.ahrefs.getDomainRating("a.com")).domainRating)
+      assert.strictEqual(yield* simulator.unitsBilled, 50)
+      yield* two.ahrefs.getDomainRating("a.com")
+      assert.strictEqual(yield* simulator.unitsBilled, 100)
     }).pipe(Effect.provide(quietly))
   )
 })
-
-const known = ({ cache }: { readonly cache: ProviderCache["Type"] }) =>
-  up(cache, cache.readMany([{ key: "k", scope: "s", subject: "x" }]))
 
 describe("a Redis that is lost", () => {
   it.scopedLive("flushed: what is gone is bought again, once", () =>
@@ -333,7 +338,7 @@ describe("a cluster of three masters", () => {
       const options = { cluster: servers.map(({ port }) => ({ host: "127.0.0.1", port })) }
       const one = yield* process_(simulator, options)
       const two = yield* process_(simulator, options)
-      for (const { cache } of [one, two]) yield* up(cache, cache.getMany([{ key: "k", scope: "s", subject: "x" }]))
+      for (const { cache } of [one, two]) yield* up(cache, cache.getMany([{ key: "k", scope: "s", target: "x" }]))
       const bought = yield* one.ahrefs.getDomainRatings(domains)
       assert.deepStrictEqual(yield* two.ahrefs.getDomainRatings(domains), bought)
       assert.strictEqual(yield* simulator.unitsBilled, 300)
@@ -354,7 +359,7 @@ describe("settings from the environment", () => {
         ProviderCache,
         yield* Layer.build(Layer.provide(layer, Layer.setConfigProvider(provider(url))))
       )
-      assert.isTrue(yield* up(cache, cache.getMany([{ key: "k", scope: "s", subject: "x" }])))
+      assert.isTrue(yield* up(cache, cache.getMany([{ key: "k", scope: "s", target: "x" }])))
       const error = yield* Effect.flip(Layer.build(Layer.provide(layer, Layer.setConfigProvider(provider("")))))
       assert.notInclude(JSON.stringify(error), "redis:")
     })

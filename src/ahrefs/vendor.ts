@@ -278,6 +278,7 @@ const keywordRankings: Operation<KeywordsInput, Rows> = {
   facts: rowOfFacts({
     kind: "keyword",
     params: keywordParams,
+    target: ({ target }) => target,
     subjects: ({ keywords }) => keywords,
     narrow: (input, keywords) => ({ ...input, keywords }),
     isUnknown: (row) => row["position"] === null

@@ -40,10 +40,10 @@ const fileStore = (path: string) =>
     const store = {
       get: async (key: string) => read(key),
       getMany: async (keys: Array<string>) => keys.map(read),
-      set: (key: string, text: string, ttl?: number) => files.put(key, { text, until: now() + (ttl ?? 0) }),
+      set: (key: string, text: string, ttl?: number) => files.put(key, { text, until: now() + (ttl ?? Infinity) }),
       setMany: async (entries: ReadonlyArray<KeyvEntry>) => {
         await Promise.all(
-          entries.map(({ key, ttl, value }) => files.put(key, { text: value, until: now() + (ttl ?? 0) }))
+          entries.map(({ key, ttl, value }) => files.put(key, { text: value, until: now() + (ttl ?? Infinity) }))
         )
       },
       delete: (key: string) => files.remove(key),
@@ -53,6 +53,7 @@ const fileStore = (path: string) =>
       store,
       throwOnErrors: true,
       serialize: ({ value }) => value as string,
+      // Safe: what is kept are texts, whatever type the reader names.
       deserialize: (text) => ({ value: text as never, expires: undefined })
     })
   })

@@ -14,6 +14,7 @@ import type { PaidError } from "../ProviderError.js"
 import type { Provenance } from "../Provenance.js"
 
 export interface Cell extends FactId {
+  readonly subject: string
   readonly column: string
   /** What the keys of all columns of the subject begin with. */
   readonly row: string

@@ -46,7 +46,11 @@ const waiting = () => {
     wait: (keys: ReadonlyArray<string>, since: number): Effect.Effect<void> =>
       Effect.acquireUseRelease(
         Effect.map(Deferred.make<void>(), (one) => {
-          if (keys.some((key) => (releases.peek(key) ?? 0) > since)) Deferred.unsafeDone(one, Effect.void)
+          const wasLetGo = (key: string) => {
+            const at = releases.peek(key)
+            return at !== undefined && at > since
+          }
+          if (keys.some(wasLetGo)) Deferred.unsafeDone(one, Effect.void)
           for (const key of keys) {
             const all = byKey.get(key) ?? new Set()
             byKey.set(key, all.add(one))

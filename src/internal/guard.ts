@@ -72,6 +72,7 @@ export const make = (deadlineMillis: number): Guard => {
         const finish = <A>(told: () => Effect.Effect<A, StoreUnavailable>) => {
           isOver = true
           clearTimeout(timer)
+          // Safe: `told` gives what `ask` answered, or fails.
           resume(Effect.suspend(told) as never)
         }
         wait()

@@ -120,9 +120,10 @@ export const make = (
       const cells: Array<Batcher.Cell> = []
       for (const subject of subjects) {
         const row = rowKey(beginning, subject)
+        const target = facts.targetOf(input, subject)
         for (const column of columns) {
           const key = `${row}${column}`
-          cells.push({ key, scope, subject, row, column, flightKey: limit === null ? key : `${key}#${limit}` })
+          cells.push({ key, scope, target, subject, row, column, flightKey: limit === null ? key : `${key}#${limit}` })
         }
       }
       return { stem: beginning, subjects, columns, limit, cells }
@@ -149,7 +150,7 @@ export const make = (
           const paid = charge.amount === null ? null : charge.amount / Math.max(1, cells.length)
           const known = new Map<string, Fact>()
           const entries: Array<Entry & FactId> = []
-          cells.forEach(({ column, key, subject }, i) => {
+          cells.forEach(({ column, key, target }, i) => {
             const said = rows[Math.floor(i / columns.length)]?.[column] ?? null
             const { fresh, life } = livesOf(facts, facts.isUnknown(said), lot)
             const fact: Fact = {
@@ -159,7 +160,7 @@ export const make = (
               paid
             }
             known.set(key, fact)
-            entries.push({ key, scope, subject, fact, life })
+            entries.push({ key, scope, target, fact, life })
           })
           // Whoever asks waits until the charge is told, but for no store; the claims are held until it is done.
           const storing = yield* Effect.fork(cache.setMany(entries))
@@ -439,9 +440,8 @@ export const make = (
           // A store that does not answer is the calls' affair.
           const found = yield* Effect.orElseSucceed(cache.getMany(cells), (): ReadonlyArray<Fact | undefined> => [])
           const now = yield* Clock.currentTimeMillis
-          const missing = new Set(
-            cells.filter((_, i) => !(now < (found[i]?.freshUntil ?? 0))).map(({ subject }) => subject)
-          )
+          const isMissing = (fact: Fact | undefined) => fact === undefined || fact.freshUntil <= now
+          const missing = new Set(cells.filter((_, i) => isMissing(found[i])).map(({ subject }) => subject))
           return batches(
             subjects,
             operation.batchSize,

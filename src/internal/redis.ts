@@ -101,7 +101,7 @@ const connected = (
     yield* Effect.addFinalizer(() => Effect.sync(() => void one.destroy()))
     // A server that is there is waited for: asked too early, it would be taken for one that is down, and facts be paid twice.
     yield* Effect.raceFirst(
-      Effect.ignore(Fiber.join(up)),
+      Fiber.await(up),
       Effect.async<void>((resume) => {
         const timer = setTimeout(() => resume(Effect.void), graceMillis)
         return Effect.sync(() => clearTimeout(timer))
@@ -124,6 +124,7 @@ export const make = (
       (ask) =>
         guard.awaited(() => (isReady() ? ask() : Promise.reject(new Error("not connected"))))
     // Without a Keyv around it: at small values that alone costs as much as Redis.
+    // Safe: it takes a client, a cluster or a sentinel; its types ask for the modules of its own default client.
     const texts = new KeyvRedis(values.client as never, { namespace, throwOnErrors: true })
     texts.on("error", constVoid)
     return {

@@ -343,6 +343,7 @@ const keywordRankings: Operation<KeywordsInput, ReadonlyArray<KeywordRanking>> =
   facts: rowOfFacts({
     kind: "keyword",
     params: ({ location, searchEngine, target }) => ({ location: marketOf(location), searchEngine, target }),
+    target: ({ target }) => target,
     subjects: ({ keywords }) => keywords,
     narrow: (input, keywords) => ({ ...input, keywords }),
     isUnknown: ({ position }) => position === null

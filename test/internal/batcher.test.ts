@@ -13,6 +13,7 @@ const cell = (subject: string): Batcher.Cell => ({
   key: subject,
   flightKey: subject,
   scope: "s",
+  target: subject,
   subject,
   row: subject,
   column: "*"

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Fact, FactId } from "../../src/CacheStore.js"
 import * as FirstLevel from "../../src/internal/firstLevel.js"
 
-const id = (key: string, scope = "s", subject = key): FactId => ({ key, scope, subject })
+const id = (key: string, scope = "s", target = key): FactId => ({ key, scope, target })
 const fact = (value: unknown): Fact => ({ value, observedAt: 0, freshUntil: 1, paid: null })
 
 describe("the first level", () => {
@@ -40,7 +40,7 @@ describe("the first level", () => {
     level.set(id("1", "s", "a.com"), fact(1), 0)
     level.set(id("2", "s", "b.com"), fact(2), 0)
     level.set(id("3", "t", "a.com"), fact(3), 0)
-    level.forget(({ subject }) => subject === "a.com")
+    level.forget(({ target }) => target === "a.com")
     assert.deepStrictEqual(
       ["1", "2", "3"].map((key) => level.peek(key)?.value),
       [undefined, 2, undefined]
