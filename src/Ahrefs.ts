@@ -32,12 +32,22 @@ import {
 } from "./ahrefs/model.js"
 import { platform } from "./ahrefs/platform.js"
 import { vendor } from "./ahrefs/vendor.js"
-import { checks, verified } from "./internal/input.js"
+import { checks, planned, verified } from "./internal/input.js"
 import { keywordKey } from "./internal/keyword.js"
 import * as PaidCall from "./internal/paidCall.js"
 import type { RetryOptions } from "./internal/retry.js"
+import type * as CreditLedger from "./CreditLedger.js"
 import type { Charge, ContractName } from "./Operation.js"
-import type { InvalidTarget, PaidError, Unsupported, WireError } from "./ProviderError.js"
+import type {
+  InvalidRequest,
+  InvalidTarget,
+  LedgerUnavailable,
+  PaidError,
+  Unsupported,
+  WireError
+} from "./ProviderError.js"
+import type { Plan } from "./Plan.js"
+import type * as RateLimiter from "./RateLimiter.js"
 import type { SharedState } from "./SharedState.js"
 import * as Target from "./Target.js"
 import type { Usage } from "./Usage.js"
@@ -295,7 +305,38 @@ export interface Service {
 
   /** The usage of a key that works; `InvalidKey` or `NoSubscription` where it does not. Free. */
   readonly verify: Effect.Effect<Usage, WireError>
+
+  /**
+   * What a method would cost with these arguments, how many calls it takes and how long, and how much of it is known already:
+   * `plan("getDomainRatings", domains)`. Spends nothing.
+   */
+  readonly plan: <M extends Planned>(
+    method: M,
+    ...args: Parameters<Service[M]>
+  ) => Effect.Effect<Plan, InvalidRequest | InvalidTarget | Unsupported>
+
+  /**
+   * Compares what the ledger has spent with the account's own counter; `adopt` makes its limit the budget of the account. Free.
+   */
+  readonly reconcile: (options?: {
+    readonly adopt?: boolean | undefined
+  }) => Effect.Effect<CreditLedger.Reconciliation, WireError | LedgerUnavailable | CreditLedger.InvalidAmount>
 }
+
+/**
+ * Methods that can be planned.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export type Planned =
+  | "getDomainRating"
+  | "getDomainRatings"
+  | "getUrlRating"
+  | "getDomainMetrics"
+  | "getBacklinks"
+  | "getReferringDomains"
+  | "getKeywordRankings"
 
 /**
  * @since 0.1.0
@@ -324,12 +365,18 @@ export interface Options {
    * rating: the text "Domain Rating by Ahrefs" with a link to https://ahrefs.com/.
    */
   readonly freeDomainRating?: boolean | undefined
+  /** The tenant on whose behalf this service calls, where `Spender.as` names none. */
+  readonly tenant?: string | undefined
+  /** What the account may call in any window of time, free calls included. Default 60 calls a minute. */
+  readonly rateLimit?: RateLimiter.Rate | undefined
+  /** A call that would have to wait longer for its turn fails with `RateLimited`. Default 10 minutes. */
+  readonly maxWait?: Duration.DurationInput | undefined
   /**
    * How long a look-up waits for others to leave with, where the provider answers many in one call; default 10 ms, 0 turns it
    * off.
    */
   readonly batchWait?: Duration.DurationInput | undefined
-  /** Calls under way at once; default 10. */
+  /** The account's calls under way at once, over all processes that share the state; default 10. */
   readonly concurrency?: number | undefined
   /**
    * Accounts that name the same scope share what either of them bought. Default: the account alone. Letters, digits, `_`, `-`.
@@ -373,99 +420,146 @@ export const make = (
         ? check.operation(name, contract.freeDomainRatings)
         : Effect.succeed(contract.domainRatings)
 
+    /** What each method asks, once its arguments are checked. */
+    const asks = {
+      getDomainRating: Effect.fnUntraced(function* (input: string) {
+        const name = "getDomainRating"
+        const domain = yield* check.target(name, input, Target.make)
+        return paid.ask({ ...(yield* ratings(name)), name }, asRatings([domain]))
+      }),
+      getDomainRatings: Effect.fnUntraced(function* (domains: ReadonlyArray<string>) {
+        const name = "getDomainRatings"
+        const targets = yield* check.targets(name, domains, Target.make)
+        return paid.ask(yield* ratings(name), asRatings(targets))
+      }),
+      getUrlRating: Effect.fnUntraced(function* (input: string) {
+        const name = "getUrlRating"
+        const metrics = yield* check.operation(name, contract.metrics)
+        const url = yield* check.target(name, input, Target.url)
+        return paid.ask(
+          { ...metrics, name },
+          { targets: [url], columns: ["urlRating"], mode: "exact" as const, protocol: "both" as const }
+        )
+      }),
+      getDomainMetrics: Effect.fnUntraced(function* (
+        domains: ReadonlyArray<string>,
+        asked: ReadonlyArray<MetricColumn>,
+        { country, mode = "subdomains", protocol = "both" }: DomainMetricsOptions = {}
+      ) {
+        const operation = yield* check.operation("getDomainMetrics", contract.metrics)
+        yield* check.that(operation.name, asked.length > 0, "No column was asked for.")
+        yield* check.that(operation.name, country === undefined || isCountry(country), badCountry)
+        yield* check.columns(operation.name, asked, columns.metricColumns)
+        const targets = yield* check.targets(operation.name, domains, normaliserOf(mode))
+        const distinct = Array.from(new Set(asked))
+        return paid.ask(operation, { targets, columns: distinct, mode, protocol, country: country?.toLowerCase() })
+      }),
+      getBacklinks: Effect.fnUntraced(function* (
+        domain: string,
+        limit = 100,
+        { columns: asked = [], ...choices }: BacklinksOptions<BacklinkColumn> = {}
+      ) {
+        const { backlinks, objectionToBacklinks } = contract
+        yield* check.columns(backlinks.name, asked, columns.backlinkColumns)
+        yield* check.whole(backlinks.name, "limit", limit, 1, maxRows)
+        const target = yield* check.target(backlinks.name, domain, normaliserOf(choices.mode ?? "subdomains"))
+        const input: BacklinksInput = { ...choices, target, limit, columns: Array.from(new Set(asked)) }
+        yield* check.objection(backlinks.name, objectionToBacklinks(input))
+        return paid.ask(backlinks, input)
+      }),
+      getReferringDomains: Effect.fnUntraced(function* (domain: string) {
+        const target = yield* check.target("getReferringDomains", domain, Target.host)
+        return paid.ask(contract.referringDomains, { target, date: yield* today, mode: "subdomains" as const })
+      }),
+      getKeywordRankings: Effect.fnUntraced(function* (
+        domain: string,
+        {
+          columns: asked = [],
+          country,
+          keywords,
+          limit = 100,
+          mode = "subdomains"
+        }: KeywordRankingsOptions<KeywordColumn>
+      ) {
+        const operation = yield* check.operation("getKeywordRankings", contract.keywordRankings)
+        yield* check.columns(operation.name, asked, columns.keywordColumns)
+        yield* check.whole(operation.name, "limit", limit, 1, maxRows)
+        yield* check.that(operation.name, isCountry(country), badCountry)
+        const target = yield* check.target(operation.name, domain, normaliserOf(mode))
+        const input = {
+          target,
+          limit,
+          mode,
+          date: yield* today,
+          country: country.toLowerCase(),
+          columns: Array.from(new Set(asked))
+        }
+        if (keywords === undefined) {
+          const top = yield* check.operation("getKeywordRankings", contract.topKeywords)
+          return paid.ask(top, { ...input, keywords: [] })
+        }
+        yield* check.keywords(operation.name, keywords)
+        return paid.ask(operation, { ...input, keywords: keywords.map(keywordKey) })
+      })
+    }
+
     const getDomainRating: Service["getDomainRating"] = Effect.fnUntraced(function* (input) {
-      const name = "getDomainRating"
-      const domain = yield* check.target(name, input, Target.make)
-      const rows = yield* paid.call({ ...(yield* ratings(name)), name }, asRatings([domain]))
+      const { input: asked, operation } = yield* asks.getDomainRating(input)
+      const rows = yield* paid.call(operation, asked)
       // Safe, here and below: the operation gives a row of its columns for each target.
-      return { ahrefsRank: null, ...rows[0], domain } as DomainRating
+      return { ahrefsRank: null, ...rows[0], domain: asked.targets[0] } as DomainRating
     })
 
-    const domainRatings = Effect.fnUntraced(function* (domains: ReadonlyArray<string>) {
-      const name = "getDomainRatings"
-      const targets = yield* check.targets(name, domains, Target.make)
-      return paid.rows(yield* ratings(name), asRatings(targets), (rows, asked) =>
-        rows.map(({ attribution, domainRating }, i) => {
-          const rated = { domain: asked[i], domainRating, ...(attribution !== undefined && { attribution }) }
-          return rated as BatchDomainRating
-        })
+    const domainRatings = (domains: ReadonlyArray<string>) =>
+      Effect.map(asks.getDomainRatings(domains), ({ input, operation }) =>
+        paid.rows(operation, input, (rows, asked) =>
+          rows.map(({ attribution, domainRating }, i) => {
+            const rated = { domain: asked[i], domainRating, ...(attribution !== undefined && { attribution }) }
+            return rated as BatchDomainRating
+          })
+        )
       )
-    })
 
     const getUrlRating: Service["getUrlRating"] = Effect.fnUntraced(function* (input) {
-      const name = "getUrlRating"
-      const metrics = yield* check.operation(name, contract.metrics)
-      const url = yield* check.target(name, input, Target.url)
-      const rows = yield* paid.call(
-        { ...metrics, name },
-        { targets: [url], columns: ["urlRating"], mode: "exact", protocol: "both" }
-      )
-      return { url, ...rows[0] } as UrlRating
+      const { input: asked, operation } = yield* asks.getUrlRating(input)
+      const rows = yield* paid.call(operation, asked)
+      return { url: asked.targets[0], ...rows[0] } as UrlRating
     })
 
-    const domainMetrics = Effect.fnUntraced(function* <C extends MetricColumn>(
+    const domainMetrics = <C extends MetricColumn>(
       domains: ReadonlyArray<string>,
-      asked: ReadonlyArray<C>,
-      { country, mode = "subdomains", protocol = "both" }: DomainMetricsOptions = {}
-    ) {
-      const operation = yield* check.operation("getDomainMetrics", contract.metrics)
-      yield* check.that(operation.name, asked.length > 0, "No column was asked for.")
-      yield* check.that(operation.name, country === undefined || isCountry(country), badCountry)
-      yield* check.columns(operation.name, asked, columns.metricColumns)
-      const targets = yield* check.targets(operation.name, domains, normaliserOf(mode))
-      const distinct = Array.from(new Set(asked))
-      return paid.rows(
-        operation,
-        { targets, columns: distinct, mode, protocol, country: country?.toLowerCase() },
-        // Safe: the decoder was built from the same columns.
-        (rows, asked) => rows.map((row, i) => ({ domain: asked[i], ...row }) as DomainMetrics<C>)
+      columns: ReadonlyArray<C>,
+      options?: DomainMetricsOptions
+    ) =>
+      Effect.map(asks.getDomainMetrics(domains, columns, options), ({ input, operation }) =>
+        // Safe, here and below: the decoder was built from the same columns.
+        paid.rows(operation, input, (rows, asked) =>
+          rows.map((row, i) => ({ domain: asked[i], ...row }) as DomainMetrics<C>)
+        )
       )
-    })
 
     const getBacklinks = Effect.fnUntraced(function* <C extends BacklinkColumn = never>(
       domain: string,
-      limit = 100,
-      { columns: asked = [], ...choices }: BacklinksOptions<C> = {}
+      limit?: number,
+      options?: BacklinksOptions<C>
     ) {
-      const { backlinks, objectionToBacklinks } = contract
-      yield* check.columns(backlinks.name, asked, columns.backlinkColumns)
-      yield* check.whole(backlinks.name, "limit", limit, 1, maxRows)
-      const target = yield* check.target(backlinks.name, domain, normaliserOf(choices.mode ?? "subdomains"))
-      const input: BacklinksInput = { ...choices, target, limit, columns: Array.from(new Set(asked)) }
-      yield* check.objection(backlinks.name, objectionToBacklinks(input))
-      // Safe: the decoder was built from the same columns.
-      return (yield* paid.call(backlinks, input)) as ReadonlyArray<BacklinkRow<C>>
+      const { input, operation } = yield* asks.getBacklinks(domain, limit, options)
+      return (yield* paid.call(operation, input)) as ReadonlyArray<BacklinkRow<C>>
     })
 
     const getReferringDomains: Service["getReferringDomains"] = Effect.fnUntraced(function* (domain) {
-      const target = yield* check.target("getReferringDomains", domain, Target.host)
-      return yield* paid.call(contract.referringDomains, { target, date: yield* today, mode: "subdomains" as const })
+      const { input, operation } = yield* asks.getReferringDomains(domain)
+      return yield* paid.call(operation, input)
     })
 
     const getKeywordRankings = Effect.fnUntraced(function* <C extends KeywordColumn = never>(
       domain: string,
-      { columns: asked = [], country, keywords, limit = 100, mode = "subdomains" }: KeywordRankingsOptions<C>
+      options: KeywordRankingsOptions<C>
     ) {
-      const operation = yield* check.operation("getKeywordRankings", contract.keywordRankings)
-      yield* check.columns(operation.name, asked, columns.keywordColumns)
-      yield* check.whole(operation.name, "limit", limit, 1, maxRows)
-      yield* check.that(operation.name, isCountry(country), badCountry)
-      const target = yield* check.target(operation.name, domain, normaliserOf(mode))
-      const input = {
-        target,
-        limit,
-        mode,
-        date: yield* today,
-        country: country.toLowerCase(),
-        columns: Array.from(new Set(asked))
-      }
-      if (keywords === undefined) {
-        const top = yield* check.operation("getKeywordRankings", contract.topKeywords)
-        // Safe, here and below: the decoder was built from the same columns.
-        return (yield* paid.call(top, { ...input, keywords: [] })) as ReadonlyArray<KeywordRow<C>>
-      }
-      yield* check.keywords(operation.name, keywords)
-      const rows = yield* paid.rows(operation, { ...input, keywords: keywords.map(keywordKey) }, identity).all
+      const { input, operation } = yield* asks.getKeywordRankings(domain, options)
+      const { keywords } = options
+      if (keywords === undefined) return (yield* paid.call(operation, input)) as ReadonlyArray<KeywordRow<C>>
+      const rows = yield* paid.rows(operation, input, identity).all
       return rows.map((row, i) => ({ ...row, keyword: keywords[i] }) as KeywordRow<C>)
     })
 
@@ -484,7 +578,9 @@ export const make = (
       getReferringDomains,
       getKeywordRankings,
       getUsage,
-      verify: verified(getUsage, contract)
+      verify: verified(getUsage, contract),
+      plan: (method, ...args) => planned(asks[method], args),
+      reconcile: (options) => Effect.flatMap(getUsage, (usage) => paid.reconcile(usage, options))
     })
   })
 

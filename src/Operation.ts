@@ -123,6 +123,8 @@ export interface Wire {
   readonly contract: ContractName
   readonly unit: Unit
   readonly apiUrl: string
+  /** Calls that an account may make in any window of time, free ones among them. */
+  readonly rate: { readonly requests: number; readonly per: Duration.DurationInput }
   /** The value of the `authorization` header. */
   readonly authorization: (apiKey: string) => string
   /** Response header that holds what the call was charged, where the provider sends one. */

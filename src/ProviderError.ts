@@ -7,7 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { Provider } from "./Operation.js"
+import { Provider, Unit } from "./Operation.js"
 
 /**
  * @since 0.1.0
@@ -211,6 +211,64 @@ export class CacheUnavailable extends Schema.TaggedError<CacheUnavailable>("effe
 }
 
 /**
+ * The call may cost more than a budget has left: nothing was sent. All figures in `unit`; `left` is below zero where late bills
+ * overdrew the budget. `budget` is whose it is: the account's, the tenant's or the job's. No `resetsAt`: it never begins anew.
+ *
+ * @since 0.1.0
+ * @category Errors
+ */
+export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>("effect-seo-providers/BudgetExceeded")(
+  "BudgetExceeded",
+  {
+    provider: Provider,
+    operation: Schema.String,
+    message: Schema.String,
+    unit: Unit,
+    needed: Schema.Int,
+    left: Schema.Int,
+    budget: Schema.Struct({ of: Schema.Literal("account", "tenant", "job"), id: Schema.String }),
+    resetsAt: optional(Schema.DateTimeUtc)
+  }
+) {
+  readonly [TypeId] = TypeId
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * A budget limits the call, but the contract states no price for it: give the budget an `unpricedCall`.
+ *
+ * @since 0.1.0
+ * @category Errors
+ */
+export class PriceUnknown extends Schema.TaggedError<PriceUnknown>("effect-seo-providers/PriceUnknown")(
+  "PriceUnknown",
+  { provider: Provider, operation: Schema.String, message: Schema.String }
+) {
+  readonly [TypeId] = TypeId
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * The ledger cannot tell what is left of a budget, and `onLedgerUnavailable` forbids to spend then.
+ *
+ * @since 0.1.0
+ * @category Errors
+ */
+export class LedgerUnavailable extends Schema.TaggedError<LedgerUnavailable>("effect-seo-providers/LedgerUnavailable")(
+  "LedgerUnavailable",
+  { provider: Provider, operation: Schema.String, message: Schema.String }
+) {
+  readonly [TypeId] = TypeId
+  get isRetryable(): boolean {
+    return true
+  }
+}
+
+/**
  * What any call over the wire can fail with.
  *
  * @since 0.1.0
@@ -238,7 +296,13 @@ export type WireError = typeof WireError.Type
  * @since 0.1.0
  * @category Schemas
  */
-export const PaidError = Schema.Union(...WireError.members, CacheUnavailable)
+export const PaidError = Schema.Union(
+  ...WireError.members,
+  CacheUnavailable,
+  BudgetExceeded,
+  PriceUnknown,
+  LedgerUnavailable
+)
 
 /**
  * @since 0.1.0

@@ -16,12 +16,20 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { checks, verified } from "./internal/input.js"
+import { checks, planned, verified } from "./internal/input.js"
 import { keywordKey } from "./internal/keyword.js"
 import * as PaidCall from "./internal/paidCall.js"
 import type { RetryOptions } from "./internal/retry.js"
+import type * as CreditLedger from "./CreditLedger.js"
 import type { Charge, ContractName } from "./Operation.js"
-import type { InvalidTarget, PaidError, Unsupported, WireError } from "./ProviderError.js"
+import type {
+  InvalidRequest,
+  InvalidTarget,
+  LedgerUnavailable,
+  PaidError,
+  Unsupported,
+  WireError
+} from "./ProviderError.js"
 import type {
   Backlink,
   BacklinksMetrics,
@@ -34,6 +42,8 @@ import type {
 } from "./seranking/model.js"
 import { platform } from "./seranking/platform.js"
 import { vendor } from "./seranking/vendor.js"
+import type { Plan } from "./Plan.js"
+import type * as RateLimiter from "./RateLimiter.js"
 import type { SharedState } from "./SharedState.js"
 import * as Target from "./Target.js"
 import type { Usage } from "./Usage.js"
@@ -209,7 +219,37 @@ export interface Service {
 
   /** The usage of a key that works; `InvalidKey` or `NoSubscription` where it does not. Free. */
   readonly verify: Effect.Effect<Usage, WireError>
+
+  /**
+   * What a method would cost with these arguments, how many calls it takes and how long, and how much of it is known already:
+   * `plan("getBacklinksSummaries", domains)`. Spends nothing.
+   */
+  readonly plan: <M extends Planned>(
+    method: M,
+    ...args: Parameters<Service[M]>
+  ) => Effect.Effect<Plan, InvalidRequest | InvalidTarget | Unsupported>
+
+  /**
+   * Compares what the ledger has spent with the account's own counter; `adopt` makes its limit the budget of the account. Free.
+   */
+  readonly reconcile: (options?: {
+    readonly adopt?: boolean | undefined
+  }) => Effect.Effect<CreditLedger.Reconciliation, WireError | LedgerUnavailable | CreditLedger.InvalidAmount>
 }
+
+/**
+ * Methods that can be planned.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export type Planned =
+  | "getBacklinksSummary"
+  | "getBacklinksSummaries"
+  | "getBacklinks"
+  | "getBacklinksMetrics"
+  | "getDomainInlinkRank"
+  | "getKeywordRankings"
 
 /**
  * @since 0.1.0
@@ -233,12 +273,18 @@ export interface Options {
   readonly retry?: RetryOptions | undefined
   /** Send a paid call that timed out again, although it may have been billed. Default false. */
   readonly resendTimedOut?: boolean | undefined
+  /** The tenant on whose behalf this service calls, where `Spender.as` names none. */
+  readonly tenant?: string | undefined
+  /** What the account may call in any window of time, free calls included. Default 10 calls a second (a trial account has 1). */
+  readonly rateLimit?: RateLimiter.Rate | undefined
+  /** A call that would have to wait longer for its turn fails with `RateLimited`. Default 10 minutes. */
+  readonly maxWait?: Duration.DurationInput | undefined
   /**
    * How long a look-up waits for others to leave with, where the provider answers many in one call; default 10 ms, 0 turns it
    * off.
    */
   readonly batchWait?: Duration.DurationInput | undefined
-  /** Calls under way at once; default 10. */
+  /** The account's calls under way at once, over all processes that share the state; default 10. */
   readonly concurrency?: number | undefined
   /**
    * Accounts that name the same scope share what either of them bought. Default: the account alone. Letters, digits, `_`, `-`.
@@ -268,40 +314,63 @@ export const make = (
     const paid = yield* PaidCall.make(contract, options)
     const check = checks("se_ranking", contract.contract)
 
-    const getBacklinksSummary: Service["getBacklinksSummary"] = Effect.fnUntraced(function* (
-      domain,
-      { mode = "domain" } = {}
-    ) {
-      const target = yield* check.target(contract.summaries.name, domain, normalisers[mode])
-      const rows = yield* paid.call(contract.summaries, { targets: [target], mode })
-      // Safe: the operation gives a row for each of its targets.
-      return rows[0]!
-    })
+    const summariesOf = (targets: ReadonlyArray<Target.Target>, { mode = "domain" }: SummaryOptions = {}) =>
+      paid.ask(contract.summaries, { targets, mode })
 
-    const summaries = (domains: ReadonlyArray<string>, { mode = "domain" }: SummaryOptions = {}) =>
-      Effect.map(check.targets(contract.summaries.name, domains, normalisers[mode]), (targets) =>
-        paid.rows(contract.summaries, { targets, mode }, identity)
+    /** What each method asks, once its arguments are checked. */
+    const asks = {
+      getBacklinksSummary: (domain: string, options?: SummaryOptions) =>
+        Effect.map(check.target(contract.summaries.name, domain, normalisers[options?.mode ?? "domain"]), (target) =>
+          summariesOf([target], options)
+        ),
+      getBacklinksSummaries: (domains: ReadonlyArray<string>, options?: SummaryOptions) =>
+        Effect.map(check.targets(contract.summaries.name, domains, normalisers[options?.mode ?? "domain"]), (targets) =>
+          summariesOf(targets, options)
+        ),
+      getBacklinksMetrics: (domains: ReadonlyArray<string>) =>
+        Effect.map(check.targets(contract.metrics.name, domains, Target.make), (targets) =>
+          paid.ask(contract.metrics, targets)
+        ),
+      getBacklinks: Effect.fnUntraced(function* ({
+        doFollowOnly = false,
+        domain,
+        limit = 50,
+        offset = 0,
+        sortBy
+      }: BacklinksOptions) {
+        const { backlinks, objectionToBacklinks } = contract
+        yield* check.whole(backlinks.name, "limit", limit, 1, 10_000)
+        yield* check.whole(backlinks.name, "offset", offset, 0, 1_000_000_000)
+        yield* check.objection(backlinks.name, objectionToBacklinks({ offset, sortBy }))
+        const target = yield* check.target(backlinks.name, domain, Target.make)
+        return paid.ask(backlinks, { target, limit, offset, sortBy, doFollowOnly })
+      }),
+      getDomainInlinkRank: Effect.fnUntraced(function* (domain: string) {
+        const operation = yield* check.operation("getDomainInlinkRank", contract.domainInlinkRank)
+        return paid.ask(operation, yield* check.target(operation.name, domain, Target.make))
+      }),
+      getKeywordRankings: Effect.fnUntraced(function* ({
+        domain,
+        keywords,
+        location = "United States",
+        searchEngine = "google"
+      }: KeywordRankingsOptions) {
+        const { keywordRankings, objectionToKeywords } = contract
+        yield* check.keywords(keywordRankings.name, keywords)
+        yield* check.objection(keywordRankings.name, objectionToKeywords({ location, searchEngine }))
+        const target = yield* check.target(keywordRankings.name, domain, Target.make)
+        return paid.ask(keywordRankings, { target, keywords: keywords.map(keywordKey), searchEngine, location })
+      })
+    }
+    const called = <I, A>({ input, operation }: PaidCall.Asked<I, A>) => paid.call(operation, input)
+
+    const summaries = (domains: ReadonlyArray<string>, options?: SummaryOptions) =>
+      Effect.map(asks.getBacklinksSummaries(domains, options), ({ input, operation }) =>
+        paid.rows(operation, input, identity)
       )
 
     const metrics = (domains: ReadonlyArray<string>) =>
-      Effect.map(check.targets(contract.metrics.name, domains, Target.make), (targets) =>
-        paid.rows(contract.metrics, targets, identity)
-      )
-
-    const getBacklinks: Service["getBacklinks"] = Effect.fnUntraced(function* ({
-      doFollowOnly = false,
-      domain,
-      limit = 50,
-      offset = 0,
-      sortBy
-    }) {
-      const { backlinks, objectionToBacklinks } = contract
-      yield* check.whole(backlinks.name, "limit", limit, 1, 10_000)
-      yield* check.whole(backlinks.name, "offset", offset, 0, 1_000_000_000)
-      yield* check.objection(backlinks.name, objectionToBacklinks({ offset, sortBy }))
-      const target = yield* check.target(backlinks.name, domain, Target.make)
-      return yield* paid.call(backlinks, { target, limit, offset, sortBy, doFollowOnly })
-    })
+      Effect.map(asks.getBacklinksMetrics(domains), ({ input, operation }) => paid.rows(operation, input, identity))
 
     const getBacklinksStream: Service["getBacklinksStream"] = ({ domain, limit, pageSize = 1_000, sortBy }) =>
       Stream.unwrap(
@@ -330,41 +399,31 @@ export const make = (
         })
       )
 
-    const getDomainInlinkRank: Service["getDomainInlinkRank"] = Effect.fnUntraced(function* (domain) {
-      const operation = yield* check.operation("getDomainInlinkRank", contract.domainInlinkRank)
-      return yield* paid.call(operation, yield* check.target(operation.name, domain, Target.make))
-    })
-
-    const getKeywordRankings: Service["getKeywordRankings"] = Effect.fnUntraced(function* ({
-      domain,
-      keywords,
-      location = "United States",
-      searchEngine = "google"
-    }) {
-      const { keywordRankings, objectionToKeywords } = contract
-      yield* check.keywords(keywordRankings.name, keywords)
-      yield* check.objection(keywordRankings.name, objectionToKeywords({ location, searchEngine }))
-      const target = yield* check.target(keywordRankings.name, domain, Target.make)
-      const input = { target, keywords: keywords.map(keywordKey), searchEngine, location }
-      const rows = yield* paid.rows(keywordRankings, input, identity).all
-      return rows.map((row, i) => ({ ...row, keyword: keywords[i] ?? row.keyword }))
+    const getKeywordRankings: Service["getKeywordRankings"] = Effect.fnUntraced(function* (options) {
+      const { input, operation } = yield* asks.getKeywordRankings(options)
+      const rows = yield* paid.rows(operation, input, identity).all
+      return rows.map((row, i) => ({ ...row, keyword: options.keywords[i] ?? row.keyword }))
     })
 
     const getUsage = paid.free(contract.usage, undefined)
 
     return SERanking.of({
-      getBacklinksSummary,
+      getBacklinksSummary: (domain, options) =>
+        // Safe: the operation gives a row for each of its targets.
+        Effect.map(Effect.flatMap(asks.getBacklinksSummary(domain, options), called), (rows) => rows[0]!),
       getBacklinksSummaries: (domains, options) => Effect.flatMap(summaries(domains, options), ({ all }) => all),
       getBacklinksSummariesStream: (domains, options) =>
         Stream.unwrap(Effect.map(summaries(domains, options), ({ stream }) => stream)),
-      getBacklinks,
+      getBacklinks: (options) => Effect.flatMap(asks.getBacklinks(options), called),
       getBacklinksStream,
       getBacklinksMetrics: (domains) => Effect.flatMap(metrics(domains), ({ all }) => all),
       getBacklinksMetricsStream: (domains) => Stream.unwrap(Effect.map(metrics(domains), ({ stream }) => stream)),
-      getDomainInlinkRank,
+      getDomainInlinkRank: (domain) => Effect.flatMap(asks.getDomainInlinkRank(domain), called),
       getKeywordRankings,
       getUsage,
-      verify: verified(getUsage, contract)
+      verify: verified(getUsage, contract),
+      plan: (method, ...args) => planned(asks[method], args),
+      reconcile: (options) => Effect.flatMap(getUsage, (usage) => paid.reconcile(usage, options))
     })
   })
 

@@ -1,5 +1,6 @@
 /**
- * What the calls of many services, tenants and processes share: facts already paid for, and the claims of those who are buying.
+ * What the calls of many services, tenants and processes share: facts already paid for, the claims of those who are buying, the
+ * turns of calls, and the books of what is spent.
  *
  * @since 0.1.0
  */
@@ -9,8 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Duration from "effect/Duration"
 import * as Layer from "effect/Layer"
 import type { Keyv } from "keyv"
+import * as CreditLedger from "./CreditLedger.js"
 import * as Claims from "./internal/claims.js"
 import * as ProviderCache from "./ProviderCache.js"
+import * as RateLimiter from "./RateLimiter.js"
 
 /**
  * What a provider's service needs besides a way to send.
@@ -18,19 +21,36 @@ import * as ProviderCache from "./ProviderCache.js"
  * @since 0.1.0
  * @category Context
  */
-export type SharedState = ProviderCache.ProviderCache | Claims.Claims
+export type SharedState =
+  | ProviderCache.ProviderCache
+  | Claims.Claims
+  | RateLimiter.RateLimiter
+  | CreditLedger.CreditLedger
 
 /**
  * @since 0.1.0
  * @category Models
  */
-export type RedisOptions = ProviderCache.RedisOptions & {
-  /**
-   * How long a claim outlives a buyer that died; a live one renews it. Nobody waits longer for a dead one. Default 5 seconds,
-   * at least 300 ms.
-   */
-  readonly claimLife?: Duration.DurationInput | undefined
-}
+export interface MemoryOptions extends ProviderCache.MemoryOptions, CreditLedger.Options {}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface StoreOptions extends ProviderCache.StoreOptions, CreditLedger.Options {}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export type RedisOptions = ProviderCache.RedisOptions &
+  CreditLedger.Options & {
+    /**
+     * How long a claim outlives a buyer that died; a live one renews it. Nobody waits longer for a dead one. Default 5 seconds,
+     * at least 300 ms.
+     */
+    readonly claimLife?: Duration.DurationInput | undefined
+  }
 
 /**
  * For one process: nothing outlives it.
@@ -38,20 +58,27 @@ export type RedisOptions = ProviderCache.RedisOptions & {
  * @since 0.1.0
  * @category Layers
  */
-export const layerMemory = (options?: ProviderCache.MemoryOptions): Layer.Layer<SharedState, ConfigError.ConfigError> =>
-  Layer.merge(ProviderCache.layerMemory(options), Claims.layerMemory)
+export const layerMemory = (options?: MemoryOptions): Layer.Layer<SharedState, ConfigError.ConfigError> =>
+  Layer.mergeAll(
+    ProviderCache.layerMemory(options),
+    Claims.layerMemory,
+    RateLimiter.layerMemory,
+    CreditLedger.layerMemory(options)
+  )
 
 /**
- * Facts in a Keyv of yours, claims in this process: for one process whose facts outlive it.
+ * Facts in a Keyv of yours, everything else in this process: for one process whose facts outlive it.
  *
  * @since 0.1.0
  * @category Layers
  */
-export const layerKeyv = (
-  keyv: Keyv,
-  options?: ProviderCache.StoreOptions
-): Layer.Layer<SharedState, ConfigError.ConfigError> =>
-  Layer.merge(ProviderCache.layerKeyv(keyv, options), Claims.layerMemory)
+export const layerKeyv = (keyv: Keyv, options?: StoreOptions): Layer.Layer<SharedState, ConfigError.ConfigError> =>
+  Layer.mergeAll(
+    ProviderCache.layerKeyv(keyv, options),
+    Claims.layerMemory,
+    RateLimiter.layerMemory,
+    CreditLedger.layerMemory(options)
+  )
 
 /**
  * For many processes, over Redis: one server (`url`), a `cluster` or `sentinel`s. It comes up whether or not Redis does, and
@@ -68,9 +95,12 @@ export const layerRedis = (options: RedisOptions): Layer.Layer<SharedState, Conf
         return yield* Effect.fail(ConfigError.InvalidData(["claimLife"], "must be 300 ms to 10 minutes"))
       }
       const redis = yield* ProviderCache.connection(options)
-      return Layer.merge(
+      const namespace = options.namespace ?? "seo"
+      return Layer.mergeAll(
         Layer.effect(ProviderCache.ProviderCache, ProviderCache.overRedis(redis, options)),
-        Claims.layerRedis(redis, options.namespace ?? "seo", life)
+        Claims.layerRedis(redis, namespace, life),
+        Layer.scoped(RateLimiter.RateLimiter, RateLimiter.overRedis(redis, namespace)),
+        Layer.scoped(CreditLedger.CreditLedger, CreditLedger.overRedis(redis, namespace, options))
       )
     })
   )
@@ -87,9 +117,14 @@ export const layerRedisConfig = (
   Layer.unwrapEffect(Effect.map(Config.unwrap(config), layerRedis))
 
 /**
- * Nothing is kept and nothing is shared: every fact is bought.
+ * Nothing is kept, shared, limited or counted: every fact is bought, at once.
  *
  * @since 0.1.0
  * @category Layers
  */
-export const layerNoop: Layer.Layer<SharedState> = Layer.merge(ProviderCache.layerNoop, Claims.layerNoop)
+export const layerNoop: Layer.Layer<SharedState> = Layer.mergeAll(
+  ProviderCache.layerNoop,
+  Claims.layerNoop,
+  RateLimiter.layerNoop,
+  CreditLedger.layerNoop
+)

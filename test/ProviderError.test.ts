@@ -23,6 +23,10 @@ const of: Readonly<Record<Errors.ProviderError["_tag"], (isRetryable: boolean) =
   ProviderUnavailable: (isRetryable) =>
     new Errors.ProviderUnavailable({ ...at, mayBeBilled: !isRetryable, isRetryable }),
   CacheUnavailable: () => new Errors.CacheUnavailable(at),
+  LedgerUnavailable: () => new Errors.LedgerUnavailable(at),
+  PriceUnknown: () => new Errors.PriceUnknown(at),
+  BudgetExceeded: () =>
+    new Errors.BudgetExceeded({ ...at, unit: "api_units", needed: 50, left: -2, budget: { of: "tenant", id: "acme" } }),
   MalformedResponse: () => new Errors.MalformedResponse(at),
   InvalidTarget: () => new Errors.InvalidTarget({ input: "x", reason: "empty", message: "is empty" })
 }
@@ -55,7 +59,7 @@ describe("errors", () => {
 
   it("are retryable only where another try can help", () => {
     for (const [tag, make] of Object.entries(of)) {
-      const isAlways = tag === "RateLimited" || tag === "CacheUnavailable"
+      const isAlways = tag === "RateLimited" || tag === "CacheUnavailable" || tag === "LedgerUnavailable"
       const isTransient = isAlways || tag === "ProviderUnavailable"
       assert.strictEqual(make(true).isRetryable, isTransient, tag)
       assert.strictEqual(make(false).isRetryable, isAlways, tag)

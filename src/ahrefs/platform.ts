@@ -138,6 +138,7 @@ export const platform: Contract = {
   contract: "platform",
   unit: "row_credits",
   apiUrl: "https://api.ahrefs.com/v3",
+  rate: { requests: 60, per: "1 minute" },
   authorization: (apiKey) => `Bearer ${apiKey}`,
   chargeHeader: null,
   classify,

@@ -347,6 +347,7 @@ export const vendor: Contract = {
   contract: "vendor",
   unit: "api_units",
   apiUrl: "https://api.ahrefs.com/v3",
+  rate: { requests: 60, per: "1 minute" },
   authorization: (apiKey) => `Bearer ${apiKey}`,
   chargeHeader: "x-api-units-cost-total-actual",
   classify,

@@ -12,13 +12,17 @@ import type * as Scope from "effect/Scope"
 import type { Fact, FactId } from "../CacheStore.js"
 import type { PaidError } from "../ProviderError.js"
 import type { Provenance } from "../Provenance.js"
+import type { Permit } from "../RateLimiter.js"
+import type { Spender } from "../Spender.js"
 
 export interface Cell extends FactId {
+  /** Who pays for it. */
+  readonly spender: Spender
   readonly subject: string
   readonly column: string
   /** What the keys of all columns of the subject begin with. */
   readonly row: string
-  /** Tells flights apart: the key, and how much of a list is wanted. */
+  /** Tells flights apart: the key, who pays, and how much of a list is wanted. */
   readonly flightKey: string
 }
 
@@ -54,13 +58,70 @@ export type GiveBack = (
 ) => Effect.Effect<void>
 
 export interface Work {
+  /** Names the calls. */
+  readonly operation: string
   /** How many subjects one batch carries. */
   readonly size: number
   /** Lands what is known; what it gives is to be bought. */
   readonly look: (flights: ReadonlyArray<Flight>) => Effect.Effect<ReadonlyArray<Flight>>
-  /** Buys the facts of a batch, or gives them back. */
-  readonly buy: (batch: ReadonlyArray<Flight>, giveBack: GiveBack) => Effect.Effect<void>
+  /** Buys the facts of a batch, or gives them back. The permit is for its first call. */
+  readonly buy: (batch: ReadonlyArray<Flight>, giveBack: GiveBack, permit: Permit) => Effect.Effect<void>
 }
+
+/** Lets a batch leave when it is its tenant's turn. */
+export type Gate = (
+  tenant: string | null,
+  operation: string,
+  use: (permit: Permit) => Effect.Effect<void>
+) => Effect.Effect<void, PaidError>
+
+/** What is to be bought, by subject: a lane for each tenant, and a batch takes from them in turn. */
+const lanes = () => {
+  const byTenant = new Map<string | null, Map<string, Array<Waited>>>()
+  let count = 0
+  return {
+    /** How many subjects there are, of each tenant its own. */
+    size: (): number => count,
+    add: (one: Waited): void => {
+      const { spender, subject } = one.cell
+      const lane = byTenant.get(spender.tenant) ?? new Map<string, Array<Waited>>()
+      byTenant.set(spender.tenant, lane)
+      const same = lane.get(subject)
+      if (same !== undefined) return void same.push(one)
+      lane.set(subject, [one])
+      count++
+    },
+    /** Whose turn it is. */
+    first: (): string | null => byTenant.keys().next().value ?? null,
+    /** One subject from each lane in turn, up to `size`, while `isTaken` says that it takes them. */
+    take: (size: number, isTaken: (one: Waited) => boolean): ReadonlyArray<Waited> => {
+      const subjects = new Set<string>()
+      const batch: Array<Waited> = []
+      const turn = Array.from(byTenant)
+      while (turn.length > 0 && subjects.size < size) {
+        const [tenant, lane] = turn.shift()!
+        for (const [subject, all] of lane) {
+          lane.delete(subject)
+          count--
+          const taken = all.filter(isTaken)
+          for (const one of taken) batch.push(one)
+          // What nobody wants any more is left out, and takes no turn.
+          if (taken.length === 0) continue
+          subjects.add(subject)
+          break
+        }
+        byTenant.delete(tenant)
+        if (lane.size === 0) continue
+        // Behind the others, also in the next batch.
+        byTenant.set(tenant, lane)
+        turn.push([tenant, lane])
+      }
+      return batch
+    }
+  }
+}
+
+type Queue = ReturnType<typeof lanes>
 
 /** Where facts that can leave together gather. */
 interface Group extends Work {
@@ -68,7 +129,9 @@ interface Group extends Work {
   unseen: Array<Waited>
   /** Questions under way. */
   looks: number
-  readonly queue: Set<Waited>
+  readonly queue: Queue
+  /** Batches that wait at the gate. */
+  leaving: number
   /** When the first of those that are gathering came. */
   since: number
   isTimed: boolean
@@ -85,11 +148,11 @@ export interface Batcher {
 
 export const make = (options: {
   readonly wait: Duration.DurationInput
-  readonly concurrency: number
+  readonly gate: Gate
 }): Effect.Effect<Batcher, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
-    const gate = yield* Effect.makeSemaphore(options.concurrency)
+    const { gate } = options
     const wait = Duration.toMillis(options.wait)
     const flights = new Map<string, Waited>()
     const groups = new Map<string, Group>()
@@ -137,35 +200,17 @@ export const make = (options: {
     // Whoever came first may go: the work belongs to the service.
     const started = (work: Effect.Effect<void>) => Effect.asVoid(Effect.forkIn(Effect.interruptible(work), scope))
 
-    const isFull = ({ queue, size }: Group): boolean => {
-      if (queue.size < size) return false
-      const subjects = new Set<string>()
-      for (const { cell } of queue) {
-        subjects.add(cell.subject)
-        if (subjects.size === size) return true
-      }
-      return false
-    }
-
-    /** The first of the queue, up to the size of a call. */
-    const take = ({ queue, size }: Group): ReadonlyArray<Waited> => {
-      const subjects = new Set<string>()
-      const batch: Array<Waited> = []
-      for (const one of queue) {
-        if (!isWanted(one)) {
-          queue.delete(one)
-          one.land(Exit.interrupt(FiberId.none))
-        } else if (subjects.has(one.cell.subject) || subjects.size < size) {
-          subjects.add(one.cell.subject)
-          queue.delete(one)
-          batch.push(one)
-        }
-      }
-      return batch
-    }
+    /** The next of the queue, up to the size of a call. */
+    const take = ({ queue, size }: Group): ReadonlyArray<Waited> =>
+      queue.take(size, (one) => {
+        if (isWanted(one)) return true
+        one.land(Exit.interrupt(FiberId.none))
+        return false
+      })
 
     const forget = (group: Group): void => {
-      const isIdle = group.unseen.length === 0 && group.looks === 0 && group.queue.size === 0 && !group.isTimed
+      const isIdle =
+        group.unseen.length === 0 && group.looks + group.queue.size() + group.leaving === 0 && !group.isTimed
       if (isIdle) groups.delete(group.id)
     }
 
@@ -176,31 +221,50 @@ export const make = (options: {
         return left.length === 0 ? Effect.sync(() => forget(group)) : kick(group)
       })
 
+    /** Puts a batch together when it may leave. */
     const leave = (group: Group): Effect.Effect<void> =>
-      gate.withPermits(1)(
-        Effect.suspend(() => {
+      Effect.suspend(() => {
+        group.leaving++
+        const taken = () => {
+          group.leaving--
           const batch = take(group)
           forget(group)
-          if (batch.length === 0) return Effect.void
-          const giveBack: GiveBack = (given, when) =>
-            started(
-              landing(
-                given,
-                Effect.flatMap(when, (left) => queued(group, left))
+          return batch
+        }
+        const left = gate(group.queue.first(), group.operation, (permit) =>
+          Effect.suspend(() => {
+            const batch = taken()
+            if (batch.length === 0) return Effect.void
+            const giveBack: GiveBack = (given, when) =>
+              started(
+                landing(
+                  given,
+                  Effect.flatMap(when, (left) => queued(group, left))
+                )
               )
+            return Effect.zipRight(
+              group.queue.size() > 0 ? started(kick(group)) : Effect.void,
+              landing(batch, group.buy(batch, giveBack, permit))
             )
-          return Effect.zipRight(
-            group.queue.size > 0 ? started(kick(group)) : Effect.void,
-            landing(batch, group.buy(batch, giveBack))
-          )
-        })
-      )
+          })
+        )
+        return Effect.catchAll(left, (error) =>
+          Effect.sync(() => {
+            for (const { land } of taken()) land(Exit.fail(error))
+          })
+        )
+      })
 
-    /** A full batch leaves at once, the rest when others had time to join it. */
+    /** So many batches as there are go to the gate: full ones at once, the rest when others had time to join it. */
     const kick = (group: Group): Effect.Effect<void> =>
       Effect.suspend(() => {
-        if (wait === 0 || isFull(group)) return leave(group)
-        if (group.isTimed) return Effect.void
+        const batches = group.queue.size() / group.size
+        const due = (wait === 0 ? Math.ceil(batches) : Math.floor(batches)) - group.leaving
+        if (due > 0) {
+          const others = Effect.forEach(Array.from({ length: due - 1 }), () => started(leave(group)), { discard: true })
+          return Effect.zipRight(due > 1 ? others : Effect.void, leave(group))
+        }
+        if (group.isTimed || batches <= group.leaving) return Effect.void
         group.isTimed = true
         const over = Effect.sync(() => {
           group.isTimed = false
@@ -232,11 +296,11 @@ export const make = (options: {
         if (made.length === 0) return Effect.void
         let group = groups.get(id)
         if (group === undefined) {
-          group = { ...work(), id, unseen: [], looks: 0, queue: new Set(), since: 0, isTimed: false }
+          group = { ...work(), id, unseen: [], looks: 0, queue: lanes(), leaving: 0, since: 0, isTimed: false }
           groups.set(id, group)
         }
         const isFirst = group.unseen.length === 0
-        if (isFirst && group.queue.size === 0) group.since = clock.unsafeCurrentTimeMillis()
+        if (isFirst && group.queue.size() === 0) group.since = clock.unsafeCurrentTimeMillis()
         for (const one of made) group.unseen.push(one)
         return isFirst ? started(Effect.zipRight(Effect.yieldNow(), look(group))) : Effect.void
       })

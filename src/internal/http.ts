@@ -21,6 +21,7 @@ import {
   InvalidRequest,
   MalformedResponse,
   NoSubscription,
+  type PaidError,
   ProviderUnavailable,
   RateLimited,
   type WireError
@@ -28,7 +29,7 @@ import {
 import * as Deadline from "./deadline.js"
 import { errorText } from "./errorText.js"
 import { countRequest, countUnits } from "./metrics.js"
-import { parseRetryAfter, type RetryOptions, retryPolicy } from "./retry.js"
+import { isResent, parseRetryAfter, type RetryOptions, retryPolicy } from "./retry.js"
 import { version } from "./version.js"
 
 export interface ConnectOptions {
@@ -41,21 +42,20 @@ export interface ConnectOptions {
   readonly onCharge?: ((charge: Charge) => Effect.Effect<void>) | undefined
 }
 
-/** An answer, and what it cost. */
-export interface Bought<out A> {
-  readonly value: A
+/** An answer that was paid for: perhaps unreadable, but paid for. */
+export interface Answered<out A> {
   readonly charge: Charge
+  /** Tells whoever wants to know of the charge. */
+  readonly told: Effect.Effect<void>
+  readonly result: Either.Either<A, MalformedResponse>
 }
 
-/**
- * With `keep` an attempt that has left runs to its end whatever becomes of its caller. It keeps what was bought, and runs
- * `told`, which tells of the charge.
- */
-export type Call = <I, A>(
+/** `around` is run for each attempt. */
+export type Call = <I, A, E extends PaidError>(
   operation: Operation<I, A>,
   input: I,
-  keep?: (bought: Bought<A>, told: Effect.Effect<void>) => Effect.Effect<void>
-) => Effect.Effect<A, WireError>
+  around: (attempt: Effect.Effect<Answered<A>, WireError>) => Effect.Effect<A, E>
+) => Effect.Effect<A, E | InvalidKey>
 
 // Codes of failures before a byte of the request left: fetch, undici and node:http alike.
 const neverSent = new Set<unknown>(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"])
@@ -199,7 +199,7 @@ const chargeOf = (
   computed: number | null
 ): Charge => {
   const sent = wire.chargeHeader === null ? undefined : headers[wire.chargeHeader]
-  const isStated = sent !== undefined && /^\d+$/.test(sent)
+  const isStated = sent !== undefined && /^\d+$/.test(sent) && Number.isSafeInteger(Number(sent))
   return {
     provider: wire.provider,
     contract: wire.contract,
@@ -233,7 +233,7 @@ export const connect = (
     )
     const policy = retryPolicy(options.retry)
     const { onCharge } = options
-    const settle = (charge: Charge): Effect.Effect<void> => {
+    const tell = (charge: Charge): Effect.Effect<void> => {
       const { amount, operation, provider, unit } = charge
       const told =
         onCharge === undefined
@@ -246,15 +246,15 @@ export const connect = (
       return amount === null ? told : Effect.zipRight(countUnits(provider, operation, unit, amount), told)
     }
 
-    return <I, A>(
+    return <I, A, E extends PaidError>(
       operation: Operation<I, A>,
       input: I,
-      keep?: (bought: Bought<A>, told: Effect.Effect<void>) => Effect.Effect<void>
+      around: (attempt: Effect.Effect<Answered<A>, WireError>) => Effect.Effect<A, E>
     ) => {
       const price = operation.price(input)
       const attempt: Attempt = { apiKey, wire, operation: operation.name, isPriced: price.upper !== 0 }
       if (headers === undefined) {
-        const refused: Effect.Effect<A, WireError> = new InvalidKey({
+        const refused: Effect.Effect<A, InvalidKey> = new InvalidKey({
           provider: wire.provider,
           operation: operation.name,
           message: `The API key of ${names[wire.provider]} is empty or holds characters that no header can carry.`
@@ -306,20 +306,18 @@ export const connect = (
         ),
         () => unavailable(attempt, "did not answer in time", true, options.resendTimedOut)
       )
-      // What was bought is settled outside the deadline: a slow `onCharge` cannot lose a paid answer.
-      const settled = Effect.flatMap(answered, ({ charge, result }) => {
-        const told = settle(charge)
-        const kept = keep === undefined || Either.isLeft(result) ? told : keep({ charge, value: result.right }, told)
-        return Effect.zipRight(kept, result)
-      })
-      const once = (keep === undefined ? settled : Effect.uninterruptible(settled)).pipe(
-        Effect.tapBoth({
+      // What was bought is settled around it, outside the deadline: a slow `onCharge` cannot lose a paid answer.
+      const attempted = Effect.tapBoth(
+        Effect.map(answered, ({ charge, result }): Answered<A> => ({ charge, result, told: tell(charge) })),
+        {
           onFailure: (error) => countRequest(wire.provider, operation.name, error._tag),
-          onSuccess: () => countRequest(wire.provider, operation.name, "ok")
-        })
+          onSuccess: ({ result }) =>
+            countRequest(wire.provider, operation.name, Either.isLeft(result) ? result.left._tag : "ok")
+        }
       )
+      const once = around(attempted)
       // The retry driver is set up only when there is something to retry: it replays the failure it was set up for.
-      const again = (failure: WireError) => {
+      const again = (failure: E) => {
         let replay = true
         return Effect.suspend(() => {
           if (!replay) return once
@@ -331,7 +329,7 @@ export const connect = (
         }).pipe(Effect.retry(policy))
       }
       return once.pipe(
-        Effect.catchIf(({ isRetryable }) => isRetryable, again),
+        Effect.catchIf(isResent, again),
         Effect.withSpan(`${modules[wire.provider]}.${operation.name}`, {
           kind: "client",
           captureStackTrace: false,

@@ -13,6 +13,7 @@ import {
   Unsupported,
   type WireError
 } from "../ProviderError.js"
+import type { Plan } from "../Plan.js"
 import type { Target } from "../Target.js"
 import type { Usage } from "../Usage.js"
 
@@ -35,6 +36,12 @@ export const verified = (
             message: "The API key works, but the account behind it has no active subscription with API access."
           })
   )
+
+/** The plan of what a method asks; the arguments are those of the method that it belongs to. */
+export const planned = <E>(
+  ask: (...args: Array<never>) => Effect.Effect<{ readonly plan: Effect.Effect<Plan> }, E>,
+  args: ReadonlyArray<unknown>
+): Effect.Effect<Plan, E> => Effect.flatMap(ask(...(args as Array<never>)), ({ plan }) => plan)
 
 export interface Checks {
   readonly target: (

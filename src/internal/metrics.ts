@@ -52,3 +52,21 @@ export const countFacts = (
     ? counted(first, facts.length)
     : Effect.forEach(facts, ({ state }) => counted(state, 1), { discard: true })
 }
+
+const waits = Metric.timerWithBoundaries(
+  "seo_provider_limiter_wait",
+  [10, 50, 100, 500, 1_000, 5_000, 10_000, 30_000, 60_000, 120_000],
+  "How long calls that could not leave at once waited for their turn"
+)
+
+export const timedWait = <A, E>(provider: Provider, waiting: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Metric.trackDuration(Metric.tagged(waits, "provider", provider))(waiting)
+
+const alerts = counter("seo_provider_budget_alerts_total", "Shares of budgets that were crossed, by whose budget it is")
+
+export const countAlert = (
+  provider: Provider,
+  unit: Unit,
+  of: "account" | "tenant" | "job",
+  share: number
+): Effect.Effect<void> => Metric.increment(alerts({ provider, unit, of, share: String(share) }))

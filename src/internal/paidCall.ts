@@ -1,30 +1,54 @@
 /**
- * The way of one paid call: what is known answers, what somebody is buying is waited for, the rest is gathered, claimed,
- * looked up once more, bought, kept, and told to everyone who waits. Only this file knows the order.
+ * The way of one paid call: what is known answers, what somebody is buying is waited for, the rest is gathered until it may
+ * leave, claimed, looked up once more, reserved, bought, settled, kept, and told to everyone who waits. Only this file knows the
+ * order.
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
+import { partition } from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { LRUCache } from "lru-cache"
 import type { Entry, Fact, FactId, StoreUnavailable } from "../CacheStore.js"
+import * as CreditLedger from "../CreditLedger.js"
 import type { Facts, Operation, Wire } from "../Operation.js"
+import type { Plan } from "../Plan.js"
 import { collector, type Provenance } from "../Provenance.js"
 import { ProviderCache, type Windows } from "../ProviderCache.js"
-import { CacheUnavailable, InvalidRequest, type PaidError, type WireError } from "../ProviderError.js"
+import {
+  BudgetExceeded,
+  CacheUnavailable,
+  InvalidRequest,
+  type LedgerUnavailable,
+  type PaidError,
+  type RateLimited,
+  type WireError
+} from "../ProviderError.js"
+import * as RateLimiter from "../RateLimiter.js"
+import type { SharedState } from "../SharedState.js"
+import * as Spender from "../Spender.js"
+import type { Usage } from "../Usage.js"
 import * as Batcher from "./batcher.js"
 import { Claims } from "./claims.js"
-import { type Bought, type ConnectOptions, connect } from "./http.js"
+import { type Answered, type ConnectOptions, connect } from "./http.js"
 import { batches, collect } from "./input.js"
 import { countFacts } from "./metrics.js"
-import { isScopeName, rowKey, scopeOf, stem } from "./scope.js"
+import { accountOf, isScopeName, rowKey, scopeOf, stem } from "./scope.js"
 
 export interface Options extends ConnectOptions {
+  readonly tenant?: string | undefined
+  readonly rateLimit?: RateLimiter.Rate | undefined
+  readonly maxWait?: Duration.DurationInput | undefined
   readonly batchWait?: Duration.DurationInput | undefined
   readonly concurrency?: number | undefined
   readonly cacheScope?: string | undefined
@@ -46,7 +70,26 @@ export interface PaidCall {
   ) => Rows<B>
   /** What costs nothing and is true only for a moment. */
   readonly free: <I, A>(operation: Operation<I, A>, input: I) => Effect.Effect<A, WireError>
+  /** A question that was checked, with what it would cost. Spends nothing. */
+  readonly ask: <I, A>(operation: Operation<I, A>, input: I) => Asked<I, A>
+  readonly reconcile: (
+    usage: Usage,
+    options?: { readonly adopt?: boolean | undefined }
+  ) => Effect.Effect<CreditLedger.Reconciliation, LedgerUnavailable | CreditLedger.InvalidAmount>
 }
+
+/** What a method asks: an operation and its input. */
+export interface Asked<in out I, in out A> {
+  readonly operation: Operation<I, A>
+  readonly input: I
+  readonly plan: Effect.Effect<Plan>
+}
+
+/** Takes the turn of a call, the first time perhaps one that came already. */
+type Turn = <A, E>(
+  operation: string,
+  use: (permit: RateLimiter.Permit) => Effect.Effect<A, E>
+) => Effect.Effect<A, E | RateLimited | InvalidRequest>
 
 /** What a call asks for: a cell for each subject and column. */
 interface Question {
@@ -83,6 +126,7 @@ const narrowed = <I, A>(
 const staleWindow = (windows: Windows, error: PaidError): number => {
   switch (error._tag) {
     case "CreditsExhausted":
+    case "BudgetExceeded":
       return windows.staleIfExhausted
     case "ProviderUnavailable":
     case "RateLimited":
@@ -96,34 +140,96 @@ const staleWindow = (windows: Windows, error: PaidError): number => {
 /** So many calls may be spent on finding the one target that spoils a batch. */
 const maxSplits = 16
 
+/** What a permit's holder tells of its call. */
+const outcomeOf = (exit: Exit.Exit<unknown, WireError>): RateLimiter.Outcome =>
+  Option.match(Exit.causeOption(exit), {
+    onNone: () => ({ _tag: "Answered" }),
+    onSome: (cause) =>
+      Option.match(Cause.failureOption(cause), {
+        onNone: () => ({ _tag: "Answered" }),
+        onSome: (error) =>
+          error._tag === "RateLimited" ? { _tag: "Limited", retryAfter: error.retryAfter } : { _tag: "Answered" }
+      })
+  })
+
+/** Whether the provider may have charged for an attempt that failed so. */
+const mayBeBilled = (cause: Cause.Cause<WireError>): boolean =>
+  Option.match(Cause.failureOption(cause), {
+    onNone: () => true,
+    onSome: (error) => error._tag === "ProviderUnavailable" && error.mayBeBilled
+  })
+
+/** Those among whom a call is divided, and how much of it each of them wants. */
+const sharersOf = (flights: ReadonlyArray<Batcher.Flight>) => {
+  const sharers = new Map<Spender.Spender, number>()
+  const bought = new Set<string>()
+  for (const { cell } of flights) {
+    // A fact that two want is bought once.
+    const weight = bought.has(cell.key) ? 0 : 1
+    bought.add(cell.key)
+    sharers.set(cell.spender, (sharers.get(cell.spender) ?? 0) + weight)
+  }
+  return Array.from(sharers, ([spender, weight]) => ({ spender, weight }))
+}
+
+const nobody: Spender.Spender = { tenant: null, job: null }
+
+const isOf = ({ id, of }: CreditLedger.Holder, { job, tenant }: Spender.Spender): boolean =>
+  of === "account" || (of === "tenant" ? tenant === id : job === id)
+
 export const make = (
   wire: Wire,
   options: Options
-): Effect.Effect<PaidCall, never, HttpClient.HttpClient | ProviderCache | Claims | Scope.Scope> =>
+): Effect.Effect<PaidCall, never, HttpClient.HttpClient | SharedState | Scope.Scope> =>
   Effect.gen(function* () {
     const send = yield* connect(wire, options)
     const cache = yield* ProviderCache
     const claims = yield* Claims
+    const limiter = yield* RateLimiter.RateLimiter
+    const ledger = yield* CreditLedger.CreditLedger
+    const account = accountOf({ ...options, provider: wire.provider })
+    const timeout = Duration.toMillis(options.timeout ?? "30 seconds")
+    const called = (operation: string, tenant: string | null): RateLimiter.Request => ({
+      provider: wire.provider,
+      operation,
+      account,
+      tenant,
+      rate: options.rateLimit ?? wire.rate,
+      concurrency: options.concurrency ?? 10,
+      maxWait: options.maxWait,
+      lease: timeout + 30_000
+    })
     const batcher = yield* Batcher.make({
       wait: options.batchWait ?? "10 millis",
-      concurrency: options.concurrency ?? 10
+      gate: (tenant, operation, use) => limiter.withPermit(called(operation, tenant), use)
     })
+    /** Equal spenders are one, so that they can be told apart by what they are. */
+    const spenders = new LRUCache<string, Spender.Spender>({ max: 10_000 })
+    const spenderOf = ({ job, tenant }: Spender.Spender): Spender.Spender => {
+      const by = { tenant: tenant ?? options.tenant ?? null, job }
+      const id = JSON.stringify([by.tenant, job])
+      const known = spenders.get(id)
+      if (known === undefined) spenders.set(id, by)
+      return known ?? by
+    }
     const { windows } = cache
     const scope = scopeOf({ ...options, provider: wire.provider })
     const hasScope = options.cacheScope === undefined || isScopeName(options.cacheScope)
 
-    const question = <I, A>(facts: Facts<I, A>, input: I): Question => {
+    const question = <I, A>(facts: Facts<I, A>, input: I, spender = nobody): Question => {
       const beginning = stem(scope, wire, facts, input)
       const subjects = facts.subjects(input)
       const columns = facts.columns(input)
       const limit = facts.limit(input)
+      const payer = spender.tenant === null && spender.job === null ? "" : JSON.stringify([spender.tenant, spender.job])
       const cells: Array<Batcher.Cell> = []
       for (const subject of subjects) {
         const row = rowKey(beginning, subject)
         const target = facts.targetOf(input, subject)
         for (const column of columns) {
           const key = `${row}${column}`
-          cells.push({ key, scope, target, subject, row, column, flightKey: limit === null ? key : `${key}#${limit}` })
+          const flightKey = `${limit === null ? key : `${key}#${limit}`}${payer}`
+          cells.push({ key, scope, target, subject, row, column, flightKey, spender })
         }
       }
       return { stem: beginning, subjects, columns, limit, cells }
@@ -142,7 +248,7 @@ export const make = (
     /** Takes an answer apart, keeps the facts and lands those who wait for them. */
     const keep =
       <I, A>(facts: Facts<I, A>, { cells, columns, limit }: Question, flights: ReadonlyArray<Batcher.Flight>) =>
-      ({ charge, value }: Bought<A>, told: Effect.Effect<void>): Effect.Effect<void> =>
+      ({ charge, told }: Answered<A>, value: A): Effect.Effect<void> =>
         Effect.gen(function* () {
           const now = yield* Clock.currentTimeMillis
           const lot = yield* Random.next
@@ -185,23 +291,121 @@ export const make = (
         }
       })
 
-    /** One call, or, where the provider refuses it for one of its subjects, as many as it takes to leave that one out. */
+    /** The first turn is there already. */
+    const turnsFrom = (first: RateLimiter.Permit | null, tenant: string | null): Turn => {
+      let left = first
+      return (operation, use) =>
+        Effect.suspend(() => {
+          const permit = left
+          left = null
+          return permit === null ? limiter.withPermit(called(operation, tenant), use) : use(permit)
+        })
+    }
+
+    /** A permit and nothing else. */
+    const unpaid =
+      (turn: Turn, operation: string) =>
+      <A>(attempt: Effect.Effect<Answered<A>, WireError>): Effect.Effect<A, WireError> =>
+        turn(operation, (permit) =>
+          Effect.flatMap(
+            Effect.onExit(attempt, (exit) => permit.over(outcomeOf(exit))),
+            ({ result, told }) => Effect.zipRight(told, result)
+          )
+        )
+
+    /**
+     * A permit; then the most the attempt can cost is held, it is sent, and what it did cost is booked. From the hold on it runs to
+     * its end, whatever becomes of whoever wanted it.
+     */
+    const paid =
+      <I, A>(
+        { name, price }: Operation<I, A>,
+        input: I,
+        turn: Turn,
+        flights: ReadonlyArray<Batcher.Flight>,
+        kept: (answer: Answered<A>, value: A) => Effect.Effect<void>
+      ) =>
+      (attempt: Effect.Effect<Answered<A>, WireError>): Effect.Effect<A, PaidError> => {
+        const { unit, upper } = price(input)
+        const sharers = sharersOf(flights)
+        const amounts = CreditLedger.apportion(
+          upper ?? 0,
+          sharers.map(({ weight }) => weight)
+        )
+        const held: Effect.Effect<CreditLedger.Reservation | null, PaidError> =
+          upper === 0
+            ? Effect.succeed(null)
+            : ledger
+                .reserve({
+                  provider: wire.provider,
+                  unit,
+                  account,
+                  operation: name,
+                  parts: sharers.map(({ spender }, i) => ({ ...spender, amount: amounts[i]! })),
+                  isUnpriced: upper === null,
+                  life: timeout + 60_000
+                })
+                // Prices are whole, and an id is new.
+                .pipe(Effect.catchTags({ InvalidAmount: Effect.die, ReservationClosed: Effect.die }))
+        return turn(name, (permit) =>
+          Effect.uninterruptible(
+            Effect.flatMap(held, (reservation) => {
+              const booked = (amount: number | null) =>
+                reservation === null ? Effect.void : ledger.close(reservation, amount)
+              const most = reservation?.parts.reduce((all, { amount }) => all + amount, 0) ?? 0
+              return Effect.flatMap(Effect.exit(attempt), (exit) => {
+                const over = permit.over(outcomeOf(exit))
+                if (Exit.isFailure(exit)) {
+                  const cost = mayBeBilled(exit.cause) ? most : null
+                  return Effect.zipRight(over, Effect.zipRight(booked(cost), Effect.failCause(exit.cause)))
+                }
+                const { charge, result, told } = exit.value
+                // What cannot be read was paid for all the same.
+                const answered = Effect.tapBoth(result, {
+                  onFailure: () => told,
+                  onSuccess: (value) => kept(exit.value, value)
+                })
+                return Effect.zipRight(over, Effect.zipRight(booked(charge.amount ?? most), answered))
+              })
+            })
+          )
+        )
+      }
+
+    /** One call, or, where it is refused for some of its facts, as many as it takes to leave those out. */
     const purchase = <I, A>(
       operation: Operation<I, A>,
       facts: Facts<I, A>,
       input: I,
       flights: ReadonlyArray<Batcher.Flight>,
+      turn: Turn,
       splits: { left: number }
     ): Effect.Effect<void> => {
       const asked = question(facts, input)
+      const { columns, subjects } = asked
+      /** The same for a part of the flights. */
+      const only = (part: ReadonlyArray<Batcher.Flight>): Effect.Effect<void> => {
+        const those = new Set(part.map(({ cell }) => cell.subject))
+        const narrower = narrowed(
+          facts,
+          input,
+          subjects.filter((subject) => those.has(subject)),
+          columns
+        )
+        return purchase(operation, facts, narrower, part, turn, splits)
+      }
       return Effect.catchAll(
-        Effect.map(send(operation, input, keep(facts, asked, flights)), () => {
+        Effect.map(send(operation, input, paid(operation, input, turn, flights, keep(facts, asked, flights))), () => {
           // They have landed by now, unless an operation splits its answers wrongly: a defect is told, nobody waits for ever.
           for (const { land } of flights)
             land(Exit.die(new Error(`${operation.name} does not answer for its subjects`)))
         }),
         (error): Effect.Effect<void> => {
-          const { columns, subjects } = asked
+          if (error instanceof BudgetExceeded) {
+            // Whoever has spent all leaves the others' call.
+            const [others, spent] = partition(flights, ({ cell }) => isOf(error.budget, cell.spender))
+            return Effect.zipRight(landStale(spent, error), others.length === 0 ? Effect.void : only(others))
+          }
           if (!(error instanceof InvalidRequest) || subjects.length === 1 || splits.left < 2) {
             return landStale(flights, error)
           }
@@ -211,13 +415,7 @@ export const make = (
             [subjects.slice(0, half), subjects.slice(half)],
             (part) => {
               const those = new Set(part)
-              return purchase(
-                operation,
-                facts,
-                narrowed(facts, input, part, columns),
-                flights.filter(({ cell }) => those.has(cell.subject)),
-                splits
-              )
+              return only(flights.filter(({ cell }) => those.has(cell.subject)))
             },
             { discard: true }
           )
@@ -226,29 +424,28 @@ export const make = (
     }
 
     /** The calls that buy these facts: for each set of columns its own, or one for all where that is no dearer. */
-    const calls = <I, A>(
+    const calls = <I, A, F extends Pick<Batcher.Flight, "cell">>(
       operation: Operation<I, A>,
       facts: Facts<I, A>,
       input: I,
-      flights: ReadonlyArray<Batcher.Flight>
-    ): ReadonlyArray<readonly [input: I, flights: ReadonlyArray<Batcher.Flight>]> => {
-      const bySubject = new Map<string, Array<Batcher.Flight>>()
+      flights: ReadonlyArray<F>
+    ): ReadonlyArray<readonly [input: I, flights: ReadonlyArray<F>]> => {
+      const bySubject = new Map<string, Array<F>>()
       for (const one of flights) {
         const all = bySubject.get(one.cell.subject)
         if (all === undefined) bySubject.set(one.cell.subject, [one])
         else all.push(one)
       }
-      const byColumns = new Map<string, Array<Batcher.Flight>>()
+      const byColumns = new Map<string, Array<F>>()
       for (const all of bySubject.values()) {
-        const id = all
-          .map(({ cell }) => cell.column)
+        const id = Array.from(new Set(all.map(({ cell }) => cell.column)))
           .toSorted()
           .join()
         const same = byColumns.get(id)
         if (same === undefined) byColumns.set(id, all)
         else for (const one of all) same.push(one)
       }
-      const asking = (all: ReadonlyArray<Batcher.Flight>) => {
+      const asking = (all: ReadonlyArray<F>) => {
         const distinct = (part: "subject" | "column") => Array.from(new Set(all.map(({ cell }) => cell[part])))
         return [narrowed(facts, input, distinct("subject"), distinct("column")), all] as const
       }
@@ -261,7 +458,11 @@ export const make = (
 
     const buy =
       <I, A>(operation: Operation<I, A>, facts: Facts<I, A>, input: I) =>
-      (batch: ReadonlyArray<Batcher.Flight>, giveBack: Batcher.GiveBack): Effect.Effect<void> =>
+      (
+        batch: ReadonlyArray<Batcher.Flight>,
+        giveBack: Batcher.GiveBack,
+        permit: RateLimiter.Permit
+      ): Effect.Effect<void> =>
         Effect.gen(function* () {
           const limit = facts.limit(input)
           /** Lands what has become known meanwhile; what is left is still to be bought. */
@@ -307,11 +508,12 @@ export const make = (
           if (mine.size === 0) return
           const left = yield* landKnown(batch.filter(({ cell }) => mine.has(cell.row)))
           if (left.length === 0) return
+          const turn = turnsFrom(permit, left[0]!.cell.spender.tenant)
           const parts = calls(operation, facts, input, left)
           // One is the rule, and needs no fiber of its own.
           yield* Effect.forEach(
             parts,
-            ([part, flights]) => purchase(operation, facts, part, flights, { left: maxSplits }),
+            ([part, flights]) => purchase(operation, facts, part, flights, turn, { left: maxSplits }),
             { discard: true, concurrency: parts.length === 1 ? 1 : "unbounded" }
           )
         }).pipe(Effect.scoped)
@@ -388,6 +590,12 @@ export const make = (
         return one
       })
       return Effect.withFiberRuntime((fiber) => {
+        let saved = 0
+        for (const { fact, state } of answer) if (state !== "bought") saved += fact.paid ?? 0
+        if (saved > 0) {
+          const { provider, unit } = wire
+          ledger.saved({ provider, unit, account, operation: name }, cells[0]!.spender, saved)
+        }
         const listen = fiber.getFiberRef(collector)
         if (listen !== null) {
           listen(cells.map((cell, i) => provenance(name, cell, answer[i]!)))
@@ -398,7 +606,7 @@ export const make = (
 
     const call = <I, A>(operation: Operation<I, A>, input: I): Effect.Effect<A, PaidError> => {
       const { facts, name } = operation
-      if (facts === null) return send(operation, input)
+      if (facts === null) return free(operation, input)
       if (!hasScope) {
         return new InvalidRequest({
           provider: wire.provider,
@@ -406,9 +614,9 @@ export const make = (
           message: "cacheScope must be 1 to 64 letters, digits, _ or -."
         })
       }
-      return Effect.clockWith((clock) => {
-        const asked = question(facts, input)
-        const now = clock.unsafeCurrentTimeMillis()
+      return Effect.withFiberRuntime((fiber) => {
+        const asked = question(facts, input, spenderOf(fiber.getFiberRef(Spender.current)))
+        const now = Context.get(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
         const near = cache.near(asked.cells, now)
         if (near?.every((fact) => now < fact.freshUntil && covers(asked.limit, fact))) {
           return deliver(
@@ -420,6 +628,7 @@ export const make = (
         // An input that is about one subject cannot stand for another.
         const groupId = facts.narrow === null ? asked.cells.map(({ flightKey }) => flightKey).join() : asked.stem
         const landed = batcher.want(groupId, asked.cells, () => ({
+          operation: name,
           size: operation.batchSize,
           look: look(operation, facts, input),
           buy: buy(operation, facts, input)
@@ -451,6 +660,53 @@ export const make = (
         })
       )
 
+    const free: PaidCall["free"] = (operation, input) =>
+      send(operation, input, unpaid(turnsFrom(null, options.tenant ?? null), operation.name))
+
+    /** The inputs of the calls that it takes, as the batcher would make them, and what is known already. */
+    const missing = <I, A>(operation: Operation<I, A>, facts: Facts<I, A>, input: I) =>
+      Effect.gen(function* () {
+        const { cells, limit } = question(facts, input)
+        const known = new Set<string>()
+        const distinct = cells.filter(({ key }) => !known.has(key) && known.add(key))
+        // What the cache cannot tell is taken for unknown.
+        const found = yield* Effect.orElseSucceed(cache.getMany(distinct), (): ReadonlyArray<Fact | undefined> => [])
+        const now = yield* Clock.currentTimeMillis
+        const isKnown = (fact: Fact | undefined) => fact !== undefined && now < fact.freshUntil && covers(limit, fact)
+        const left = distinct.filter((_, i) => !isKnown(found[i])).map((cell) => ({ cell }))
+        const subjects = Array.from(new Set(left.map(({ cell }) => cell.subject)))
+        const inputs = Chunk.toReadonlyArray(Chunk.chunksOf(Chunk.fromIterable(subjects), operation.batchSize)).flatMap(
+          (part) => {
+            const those = new Set(part)
+            const batch = left.filter(({ cell }) => those.has(cell.subject))
+            return calls(operation, facts, input, batch).map(([one]) => one)
+          }
+        )
+        return { targets: new Set(cells.map(({ subject }) => subject)).size, missing: subjects.length, inputs }
+      })
+
+    const plan = <I, A>(operation: Operation<I, A>, input: I): Effect.Effect<Plan> =>
+      Effect.gen(function* () {
+        const { facts, name } = operation
+        const asked =
+          facts === null ? { targets: 1, missing: 1, inputs: [input] } : yield* missing(operation, facts, input)
+        const prices = asked.inputs.map(operation.price)
+        const uppers = prices.map(({ upper }) => upper)
+        return {
+          provider: wire.provider,
+          operation: name,
+          targets: asked.targets,
+          cached: asked.targets - asked.missing,
+          calls: prices.length,
+          unit: wire.unit,
+          units: {
+            lower: prices.reduce((sum, { lower }) => sum + lower, 0),
+            upper: uppers.reduce((sum, upper) => (sum === null || upper === null ? null : sum + upper), 0)
+          },
+          time: yield* limiter.timeFor(called(name, options.tenant ?? null), prices.length)
+        }
+      })
+
     const rows: PaidCall["rows"] = (operation, input, rows) => {
       const { facts } = operation
       const subjects = facts?.subjects(input) ?? []
@@ -464,5 +720,11 @@ export const make = (
       return { all: isOneCall ? once : collect(byCall), stream: byCall }
     }
 
-    return { call, rows, free: (operation, input) => send(operation, input) }
+    return {
+      call,
+      rows,
+      free,
+      ask: (operation, input) => ({ operation, input, plan: plan(operation, input) }),
+      reconcile: (usage, options) => ledger.reconcile(account, usage, options)
+    }
   })

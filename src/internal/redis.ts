@@ -7,6 +7,7 @@ import { constVoid } from "effect/Function"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { createHash } from "node:crypto"
 import type { TextStore } from "../CacheStore.js"
 import * as Guard from "./guard.js"
 
@@ -74,6 +75,17 @@ interface Connection {
 
 const graceMillis = 1_000
 
+const digests = new Map<string, string>()
+
+/** What the server knows a script by: the scripts are few, and long. */
+const digestOf = (script: string): string => {
+  const known = digests.get(script)
+  if (known !== undefined) return known
+  const digest = createHash("sha1").update(script).digest("hex")
+  digests.set(script, digest)
+  return digest
+}
+
 /** Comes up in the background, however long that takes: whoever asks before is told that it is down. */
 const connected = (
   server: Server,
@@ -131,10 +143,17 @@ export const make = (
       isUp: guard.isUp,
       awaited: whenReady(values),
       texts,
-      evaluate: (script, keys, args) =>
-        scripts.isReady()
-          ? scripts.client.eval(script, { keys: keys as Array<string>, arguments: args as Array<string> })
-          : Promise.reject(new Error("not connected")),
+      evaluate: async (script, keys, args) => {
+        if (!scripts.isReady()) throw new Error("not connected")
+        const given = { keys: keys as Array<string>, arguments: args as Array<string> }
+        try {
+          return await scripts.client.evalSha(digestOf(script), given)
+        } catch (error) {
+          // A server that was started anew knows it no more.
+          if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error
+          return await scripts.client.eval(script, given)
+        }
+      },
       listen: (channel, heard) =>
         Effect.ignoreLogged(connected(server, (one) => one.subscribe(channel, heard))).pipe(Effect.asVoid)
     }

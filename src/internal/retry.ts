@@ -2,7 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import { retryAfter, type WireError } from "../ProviderError.js"
+import { type PaidError, retryAfter } from "../ProviderError.js"
 
 /** Retry-After in seconds or as a date; `none` for anything else. */
 export const parseRetryAfter = (value: string | undefined, now: number): Option.Option<Duration.Duration> => {
@@ -19,16 +19,23 @@ export interface RetryOptions {
   readonly cap?: Duration.DurationInput | undefined
 }
 
+/** What the provider refused, or never heard; what was refused on this side is not sent again. */
+export const isResent = (error: PaidError): boolean =>
+  error.isRetryable &&
+  error._tag !== "LedgerUnavailable" &&
+  error._tag !== "CacheUnavailable" &&
+  !(error._tag === "RateLimited" && Option.isNone(error.status))
+
 /** Exponential from half a second with jitter; what the provider asks for instead, where it does. */
 export const retryPolicy = ({ cap = "60 seconds", times = 3 }: RetryOptions = {}) =>
   Schedule.exponential("500 millis").pipe(
     Schedule.jittered,
     Schedule.intersect(Schedule.recurs(times)),
-    Schedule.zipRight(Schedule.identity<WireError>()), // the output becomes the error, so the delay can read it
+    Schedule.zipRight(Schedule.identity<PaidError>()), // the output becomes the error, so the delay can read it
     Schedule.modifyDelay((error, delay) => Option.getOrElse(retryAfter(error), () => delay)),
     Schedule.whileInput(
-      (error: WireError) =>
-        error.isRetryable &&
+      (error: PaidError) =>
+        isResent(error) &&
         Option.match(retryAfter(error), { onNone: () => true, onSome: Duration.lessThanOrEqualTo(cap) })
     )
   )

@@ -30,6 +30,17 @@ export const scopeOf = ({
     : `s.${cacheScope}.${fingerprint(JSON.stringify([provider, server]))}`
 }
 
+/** An account as limits and budgets know it, whatever facts it shares. */
+export const accountOf = ({
+  apiKey,
+  apiUrl,
+  provider
+}: {
+  readonly provider: Provider
+  readonly apiKey: Redacted.Redacted
+  readonly apiUrl?: string | undefined
+}): string => scopeOf({ apiKey, apiUrl, provider })
+
 const ordered = (value: unknown): unknown => {
   if (typeof value !== "object" || value === null) return value
   if (Array.isArray(value)) return value.map(ordered)

@@ -434,6 +434,7 @@ export const vendor: Contract = {
   contract: "vendor",
   unit: "credits",
   apiUrl: "https://api.seranking.com/v1",
+  rate: { requests: 10, per: "1 second" },
   authorization: (apiKey) => `Token ${apiKey}`,
   chargeHeader: null,
   classify,

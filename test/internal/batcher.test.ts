@@ -14,6 +14,7 @@ const cell = (subject: string): Batcher.Cell => ({
   flightKey: subject,
   scope: "s",
   target: subject,
+  spender: { tenant: null, job: null },
   subject,
   row: subject,
   column: "*"
@@ -35,7 +36,11 @@ interface Script {
 /** A batcher whose work is noted down; each fact is its subject. */
 const made = ({ buy, concurrency = 10, look = Effect.succeed, size = 3, wait = 10 }: Script = {}) =>
   Effect.gen(function* () {
-    const batcher = yield* Batcher.make({ wait, concurrency })
+    const permits = yield* Effect.makeSemaphore(concurrency)
+    const batcher = yield* Batcher.make({
+      wait,
+      gate: (_tenant, _operation, use) => permits.withPermits(1)(use({ over: () => Effect.void }))
+    })
     const looks: Array<ReadonlyArray<string>> = []
     const buys: Array<ReadonlyArray<string>> = []
     const bought: Batcher.Work["buy"] = (batch) =>
@@ -45,14 +50,15 @@ const made = ({ buy, concurrency = 10, look = Effect.succeed, size = 3, wait = 1
     const want = (...names: ReadonlyArray<string>) =>
       Effect.map(
         batcher.want("group", names.map(cell), () => ({
+          operation: "getFacts",
           size,
           look: (flights) => {
             looks.push(subjects(flights))
             return look(flights)
           },
-          buy: (batch, giveBack) => {
+          buy: (batch, giveBack, permit) => {
             buys.push(subjects(batch))
-            return (buy ?? bought)(batch, giveBack)
+            return (buy ?? bought)(batch, giveBack, permit)
           }
         })),
         (all) => all.map(({ fact }) => fact.value)

@@ -29,7 +29,12 @@ const quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--log
 const launched = (port: number, args: ReadonlyArray<string>, ...settings: ReadonlyArray<string>) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const child = spawn("redis-server", [...settings, ...quiet, "--port", String(port), ...args], { stdio: "ignore" })
+      // A replica writes what it is sent to a file first.
+      const child = spawn(
+        "redis-server",
+        [...settings, ...quiet, "--dbfilename", `seo-${port}.rdb`, "--port", String(port), ...args],
+        { stdio: "ignore", cwd: tmpdir() }
+      )
       const failed = new Promise<never>((_, fail) => child.once("error", fail))
       for (;;) {
         const client = createClient({ url: `redis://127.0.0.1:${port}`, socket: { reconnectStrategy: false } })
@@ -51,6 +56,7 @@ const launched = (port: number, args: ReadonlyArray<string>, ...settings: Readon
         child.kill("SIGCONT")
         child.kill("SIGKILL")
         await once(child, "exit")
+        await rm(join(tmpdir(), `seo-${port}.rdb`), { force: true })
       })
   )
 

@@ -1,0 +1,876 @@
+/**
+ * What may still be spent, what was spent, and on what: budgets of accounts, tenants and jobs in the provider's own unit.
+ *
+ * Before a call the most it can cost is held; after it what it did cost is booked, and the rest is free again. A hold whose
+ * process died expires.
+ *
+ * @since 0.1.0
+ */
+import * as Chunk from "effect/Chunk"
+import * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
+import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { randomUUID } from "node:crypto"
+import type { StoreUnavailable } from "./CacheStore.js"
+import * as Books from "./internal/books.js"
+import * as BooksRedis from "./internal/booksRedis.js"
+import { countAlert } from "./internal/metrics.js"
+import type { Redis } from "./internal/redis.js"
+import { accountOf as fingerprintOf, word } from "./internal/scope.js"
+import type { Provider, Unit } from "./Operation.js"
+import { BudgetExceeded, LedgerUnavailable, PriceUnknown } from "./ProviderError.js"
+import type { Spender } from "./Spender.js"
+import type { Usage } from "./Usage.js"
+
+/**
+ * Whose budget: an account (its {@link accountOf}), a tenant or a job, as `Spender` names them.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Holder {
+  readonly of: "account" | "tenant" | "job"
+  readonly id: string
+}
+
+/**
+ * - `limit`: whole units from 0; 0 allows nothing that costs
+ * - `per`: a calendar month (UTC), the month that begins at a provider's reset date, or `ever`. Default: a month, for a job `ever`
+ * - `alerts`: shares of the limit that `alerts` tells of when they are spent; default 0.8 and 1
+ * - `unpricedCall`: what is held for a call whose contract states no price, and booked for it. Without it such calls are refused
+ *
+ * A monthly budget counts all of its month, any other what is spent from when it was first set.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Budget extends Holder {
+  readonly provider: Provider
+  readonly unit: Unit
+  readonly limit: number
+  readonly per?: "month" | "ever" | { readonly resetsAt: DateTime.Utc } | undefined
+  readonly alerts?: ReadonlyArray<number> | undefined
+  readonly unpricedCall?: number | undefined
+}
+
+/**
+ * A part of a call: what it costs whom.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Part extends Spender {
+  /** Whole units from 0. */
+  readonly amount: number
+}
+
+/**
+ * - `id`: reserved once, however often it is asked for; default a new one
+ * - `parts`: the most the call can cost, whole units
+ * - `isUnpriced`: the contract states no price; each part then counts as its budgets' `unpricedCall`, and its amount is ignored
+ * - `life`: when the hold of a process that died is free again; longer than the longest call. Default 2 minutes
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Request {
+  readonly id?: string | undefined
+  readonly provider: Provider
+  readonly unit: Unit
+  readonly account: string
+  readonly operation: string
+  readonly parts: ReadonlyArray<Part>
+  readonly isUnpriced?: boolean | undefined
+  readonly life?: Duration.DurationInput | undefined
+}
+
+/**
+ * Units that are held. Plain data: any process may settle it.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Reservation {
+  readonly id: string
+  readonly provider: Provider
+  readonly unit: Unit
+  readonly account: string
+  readonly operation: string
+  readonly parts: ReadonlyArray<Part>
+  /** @internal */
+  readonly entry: Books.Entry
+  /** @internal Whom each window belongs to, and the parts it counts. */
+  readonly windows: ReadonlyArray<{ readonly holder: Holder; readonly parts: ReadonlyArray<number> }>
+}
+
+/**
+ * A budget's figures in its present period, in its unit: `spent + reserved + left = limit`. `limit` and `left` are `null` where
+ * no budget is set here.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Balance {
+  readonly limit: number | null
+  readonly spent: number
+  readonly reserved: number
+  readonly left: number | null
+  readonly resetsAt: Option.Option<DateTime.Utc>
+}
+
+/**
+ * A share of a budget that was spent; told once for each crossing, by the process that crossed it.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Alert extends Holder {
+  readonly provider: Provider
+  readonly unit: Unit
+  readonly share: number
+  readonly spent: number
+  readonly limit: number
+}
+
+/**
+ * One settled part of a call. `at` and `heldAt` in milliseconds since 1970; `isLate`: after its hold had expired.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Settlement {
+  readonly id: string
+  /** Which part of the reservation, from 0. */
+  readonly part: number
+  readonly provider: Provider
+  readonly unit: Unit
+  readonly account: string
+  readonly tenant: string | null
+  readonly job: string | null
+  readonly operation: string
+  readonly reserved: number
+  readonly amount: number
+  readonly isLate: boolean
+  readonly heldAt: number
+  readonly at: number
+}
+
+/**
+ * What was spent by one spender on one operation in a day (UTC), in the book's unit. `saved`: what the facts that the cache
+ * answered with had cost when they were bought; the others are whole units.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface UsageRow {
+  readonly day: string
+  readonly account: string
+  readonly tenant: string | null
+  readonly job: string | null
+  readonly operation: string
+  readonly calls: number
+  /** Of these, calls whose contract states no price: `spent` has what a budget's `unpricedCall` says for them. */
+  readonly unpriced: number
+  readonly spent: number
+  readonly reserved: number
+  readonly expired: number
+  readonly saved: number
+}
+
+/**
+ * Which units: those of one provider in one contract.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Book {
+  readonly provider: Provider
+  readonly unit: Unit
+}
+
+/**
+ * The ledger's figures beside the provider's own, for the provider's present period. `drift` is `theirs - ours`: what others spent
+ * with the same account, or was lost here. `null` where the provider does not say.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Reconciliation extends Book {
+  readonly account: string
+  /** The day our figures begin. */
+  readonly since: string
+  readonly ours: number
+  readonly theirs: number | null
+  readonly drift: number | null
+  readonly limit: number | null
+  readonly left: number | null
+  readonly isAdopted: boolean
+}
+
+/**
+ * The amount is no whole number of units from 0 to 2^53 - 1.
+ *
+ * @since 0.1.0
+ * @category Errors
+ */
+export class InvalidAmount extends Schema.TaggedError<InvalidAmount>("effect-seo-providers/InvalidAmount")(
+  "InvalidAmount",
+  { message: Schema.String }
+) {}
+
+/**
+ * No such reservation was made, or it was closed longer than an hour ago.
+ *
+ * @since 0.1.0
+ * @category Errors
+ */
+export class UnknownReservation extends Schema.TaggedError<UnknownReservation>(
+  "effect-seo-providers/UnknownReservation"
+)("UnknownReservation", { id: Schema.String, message: Schema.String }) {}
+
+/**
+ * The reservation was settled or voided before, or, where it is to be made anew, has expired. Nothing was changed.
+ *
+ * @since 0.1.0
+ * @category Errors
+ */
+export class ReservationClosed extends Schema.TaggedError<ReservationClosed>("effect-seo-providers/ReservationClosed")(
+  "ReservationClosed",
+  { id: Schema.String, state: Schema.Literal("settled", "voided", "expired"), message: Schema.String }
+) {}
+
+/**
+ * What may spend while the ledger does not answer: nothing with a budget (`refuse`), or everything (`allow`); what was spent is
+ * booked when it answers again. Default: `refuse` where a budget of the call's is set.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Options {
+  readonly budgets?: ReadonlyArray<Budget> | undefined
+  readonly onLedgerUnavailable?: "refuse" | "allow" | undefined
+}
+
+/**
+ * What was spent in a budget's period according to books that outlive the ledger's.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export type History = (
+  asked: Book & Holder & { readonly since: number }
+) => Effect.Effect<number, { readonly message: string }>
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Service {
+  /** Holds the most a call can cost, in all of its budgets or in none. */
+  readonly reserve: (
+    request: Request
+  ) => Effect.Effect<Reservation, BudgetExceeded | PriceUnknown | LedgerUnavailable | InvalidAmount | ReservationClosed>
+  /**
+   * Books what a call did cost, once: also when its hold has expired, and may overdraw a budget then, as the money is gone. The
+   * amount is divided like the parts.
+   */
+  readonly settle: (
+    reservation: Reservation,
+    amount: number
+  ) => Effect.Effect<void, InvalidAmount | UnknownReservation | ReservationClosed | LedgerUnavailable>
+  /** Gives back what a call did not cost. */
+  readonly void: (
+    reservation: Reservation
+  ) => Effect.Effect<void, UnknownReservation | ReservationClosed | LedgerUnavailable>
+  /** @internal Settles (`null`: voids) whatever happens: what cannot be booked now is booked when the ledger answers again. */
+  readonly close: (reservation: Reservation, amount: number | null) => Effect.Effect<void>
+  /** @internal Counts what the cache has saved; told now and then. */
+  readonly saved: (
+    call: Pick<Request, "provider" | "unit" | "account" | "operation">,
+    by: Spender,
+    amount: number
+  ) => void
+  /** Sets a budget in this process; each process is given its own. Below what is spent or held, nothing more is granted. */
+  readonly setBudget: (budget: Budget) => Effect.Effect<void, InvalidAmount>
+  readonly removeBudget: (budget: Book & Holder) => Effect.Effect<void>
+  /** A budget's figures; where none is set here those of the holder's present month, of a job those of all time. */
+  readonly balance: (asked: Book & Holder) => Effect.Effect<Balance, LedgerUnavailable>
+  /** From the first of the month until today unless said otherwise; at most 400 days. */
+  readonly usage: (
+    book: Book,
+    days?: { readonly from?: DateTime.Utc | undefined; readonly to?: DateTime.Utc | undefined }
+  ) => Effect.Effect<ReadonlyArray<UsageRow>, LedgerUnavailable>
+  /**
+   * Compares with the provider's own counter, as `getUsage` gave it. `adopt` makes the provider's limit the account's budget, and
+   * its figure what is spent of it. Days begin at midnight UTC.
+   */
+  readonly reconcile: (
+    account: string,
+    usage: Usage,
+    options?: { readonly adopt?: boolean | undefined }
+  ) => Effect.Effect<Reconciliation, LedgerUnavailable | InvalidAmount>
+  /** Shares of budgets as this process crosses them, from when it is run. */
+  readonly alerts: Stream.Stream<Alert>
+  /** What this process settles, from when it is run. */
+  readonly settlements: Stream.Stream<Settlement>
+  /** What all processes settled: the last 10,000, oldest first, then what comes, asked for each second. */
+  readonly audit: (book: Book) => Stream.Stream<Settlement, LedgerUnavailable>
+  /** From now on a budget's period that the books do not know is looked up before anything is granted. */
+  readonly remember: (history: History) => Effect.Effect<void>
+}
+
+interface Line {
+  readonly account: string
+  readonly operation: string
+}
+
+/**
+ * @since 0.1.0
+ * @category Context
+ */
+export class CreditLedger extends Context.Tag("effect-seo-providers/CreditLedger")<CreditLedger, Service>() {}
+
+/**
+ * The name under which limits and budgets know an account: 8 bytes of a keyed hash of its key.
+ *
+ * @since 0.1.0
+ * @category Accessors
+ */
+export const accountOf = fingerprintOf
+
+const isAmount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
+
+const checkedAmount = (name: string, value: number): Effect.Effect<void, InvalidAmount> =>
+  isAmount(value)
+    ? Effect.void
+    : new InvalidAmount({ message: `${name} must be a whole number from 0 to 2^53 - 1, not ${value}.` })
+
+/**
+ * A total in parts like the weights, to the unit: what is left over goes to the largest remainders.
+ *
+ * @since 0.1.0
+ * @category Combinators
+ */
+export const apportion = (total: number, weights: ReadonlyArray<number>): ReadonlyArray<number> => {
+  const sum = weights.reduce((all, weight) => all + weight, 0)
+  const exact = weights.map((weight) => (sum === 0 ? total / weights.length : (total / sum) * weight))
+  const parts = exact.map(Math.floor)
+  const byRemainder = exact.map((value, i) => ({ i, rest: value - parts[i]! })).toSorted((a, b) => b.rest - a.rest)
+  const left = total - parts.reduce((all, part) => all + part, 0)
+  for (let n = 0; n < left; n++) parts[byRemainder[n % parts.length]!.i]!++
+  return parts
+}
+
+const bookOf = ({ provider, unit }: Book): string => `${provider}.${unit}`
+
+const calendar = 0
+
+const anchorOf = ({ of, per = of === "job" ? "ever" : "month" }: Pick<Budget, "of" | "per">): Books.Anchor => {
+  if (per === "ever") return null
+  if (per === "month") return calendar
+  const at = DateTime.toEpochMillis(per.resetsAt)
+  const date = new Date(at)
+  return at - Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1)
+}
+
+/** Periods that begin at different times are different windows. */
+const windowName = ({ id, of }: Holder, anchor: Books.Anchor): string => `${of}:${word(id)}:${anchor ?? "ever"}`
+
+const resetOf = (period: number, anchor: Books.Anchor): Option.Option<DateTime.Utc> =>
+  anchor === null ? Option.none() : Option.some(DateTime.unsafeMake(Books.startOf(period + 1, anchor)))
+
+const fieldOf = (account: string, { job, tenant }: Spender, operation: string): string =>
+  JSON.stringify([account, tenant, job, operation])
+
+const partsOf = (field: string): Spender & Line => {
+  // Safe: `fieldOf` wrote it.
+  const [account, tenant, job, operation] = JSON.parse(field) as [string, string | null, string | null, string]
+  return { account, tenant, job, operation }
+}
+
+const settlementOf = ({ provider, unit }: Book, { book: _book, cursor: _cursor, field, ...rest }: Books.Audited) => ({
+  ...rest,
+  ...partsOf(field),
+  provider,
+  unit
+})
+
+const defaultLife = Duration.minutes(2)
+const defaultAlerts = [0.8, 1]
+const longestUsage = 400
+const day = 86_400_000
+
+/** What each part of a reservation, and with it each window, has cost. */
+const spentOf = ({ entry, windows }: Reservation, amount: number): Books.Spent => {
+  const lines = apportion(
+    amount,
+    entry.lines.map((line) => line.amount)
+  )
+  return { lines, windows: windows.map(({ parts }) => parts.reduce((all, part) => all + lines[part]!, 0)) }
+}
+
+const make = (
+  books: Books.Books,
+  { budgets = [], onLedgerUnavailable }: Options
+): Effect.Effect<Service, InvalidAmount, Scope.Scope> =>
+  Effect.gen(function* () {
+    const known = new Map<string, Budget>()
+    const alerts = yield* PubSub.unbounded<Alert>()
+    const settlements = yield* PubSub.unbounded<Settlement>()
+    const history = yield* Ref.make<History | null>(null)
+
+    const keyOf = (asked: Book & Holder): string => `${bookOf(asked)} ${asked.of} ${asked.id}`
+
+    const setBudget: Service["setBudget"] = (budget) =>
+      Effect.gen(function* () {
+        yield* checkedAmount("limit", budget.limit)
+        if (budget.unpricedCall !== undefined) yield* checkedAmount("unpricedCall", budget.unpricedCall)
+        const shares = (budget.alerts ?? defaultAlerts).toSorted((a, b) => a - b)
+        if (!shares.every((share) => share > 0 && share <= 1)) {
+          return yield* new InvalidAmount({ message: "alerts must be shares of the limit, above 0 and at most 1." })
+        }
+        known.set(keyOf(budget), { ...budget, alerts: shares })
+      })
+    yield* Effect.forEach(budgets, setBudget, { discard: true })
+
+    const holdersOf = (request: Pick<Request, "account">, { job, tenant }: Spender) => {
+      const holders: Array<Holder> = [{ of: "account", id: request.account }]
+      if (tenant !== null) holders.push({ of: "tenant", id: tenant })
+      if (job !== null) holders.push({ of: "job", id: job })
+      return holders
+    }
+
+    const unavailable = (
+      { operation, provider }: Pick<Request, "operation" | "provider">,
+      { message }: { readonly message: string }
+    ) =>
+      new LedgerUnavailable({
+        provider,
+        operation,
+        message: `The ledger cannot tell what is left of the budget (${message}). Try again when its store is back.`
+      })
+
+    /** The parts of a call whose contract states no price: what their budgets say. */
+    const priced = (request: Request): Effect.Effect<ReadonlyArray<Part>, PriceUnknown> => {
+      if (request.isUnpriced !== true) return Effect.succeed(request.parts)
+      return Effect.forEach(request.parts, (part, i) => {
+        const limiting = holdersOf(request, part).flatMap((holder) => known.get(keyOf({ ...request, ...holder })) ?? [])
+        const stated = limiting.flatMap(({ unpricedCall }) => unpricedCall ?? [])
+        if (limiting.length > 0 && stated.length === 0) {
+          return new PriceUnknown({
+            provider: request.provider,
+            operation: request.operation,
+            message:
+              "The contract states no price for this call, and a budget limits it: give the budget an unpricedCall."
+          })
+        }
+        // It is one call, whoever asks for it.
+        return Effect.succeed({ ...part, amount: i === 0 ? Math.max(0, ...stated) : 0 })
+      })
+    }
+
+    const reservationOf = (request: Request, parts: ReadonlyArray<Part>): Reservation => {
+      const windows = new Map<string, Books.Window & { readonly holder: Holder; parts: Array<number> }>()
+      parts.forEach((part, i) => {
+        for (const holder of holdersOf(request, part)) {
+          const budget = known.get(keyOf({ ...request, ...holder }))
+          const own = anchorOf(holder)
+          const anchor = budget === undefined ? own : anchorOf(budget)
+          // What has no budget, or one of another period, is counted all the same: somebody else may have one.
+          for (const one of new Set([own, anchor])) {
+            const name = windowName(holder, one)
+            const isLimited = budget !== undefined && one === anchor
+            const window = windows.get(name) ?? {
+              name,
+              anchor: one,
+              amount: 0,
+              limit: isLimited ? budget.limit : null,
+              alerts: isLimited ? (budget.alerts ?? []) : [],
+              holder,
+              parts: []
+            }
+            window.parts.push(i)
+            windows.set(name, { ...window, amount: window.amount + part.amount })
+          }
+        }
+      })
+      const all = Array.from(windows.values())
+      const { account, operation, provider, unit } = request
+      const id = request.id ?? randomUUID()
+      return {
+        id,
+        provider,
+        unit,
+        account,
+        operation,
+        parts,
+        windows: all.map(({ holder, parts }) => ({ holder, parts })),
+        entry: {
+          id,
+          book: bookOf(request),
+          life: Math.max(1, Math.round(Duration.toMillis(request.life ?? defaultLife))),
+          windows: all.map(({ alerts, amount, anchor, limit, name }) => ({ name, anchor, amount, limit, alerts })),
+          isUnpriced: request.isUnpriced === true,
+          lines: parts.map((part) => ({ field: fieldOf(account, part, operation), amount: part.amount }))
+        }
+      }
+    }
+
+    /** Does it again once the windows that the books do not know have been told of. */
+    const remembering = <A extends { readonly _tag: string }>(
+      { entry, provider, unit, windows }: Reservation,
+      work: (mayBeBlank: boolean) => Effect.Effect<A | Books.Blank, StoreUnavailable>
+    ): Effect.Effect<A, StoreUnavailable | { readonly message: string }> =>
+      Effect.flatMap(Ref.get(history), (history) =>
+        Effect.flatMap(work(history === null), (done) => {
+          if (done._tag !== "Blank" || history === null) return Effect.succeed(done as A)
+          const { windows: blank } = done as Books.Blank
+          const spent = Effect.forEach(blank, ({ period, window }) => {
+            const { anchor, name } = entry.windows[window]!
+            const since = anchor === null ? 0 : Books.startOf(period, anchor)
+            const { holder } = windows[window]!
+            return Effect.map(history({ provider, unit, ...holder, since }), (spent) => ({ name, period, spent }))
+          })
+          return spent.pipe(
+            Effect.flatMap((all) => books.restore(entry.book, all)),
+            Effect.zipRight(work(true)),
+            // Safe: with `mayBeBlank` no window is told to be.
+            Effect.map((done) => done as A)
+          )
+        })
+      )
+
+    const exceeded = (
+      { entry, operation, provider, unit, windows }: Reservation,
+      { left, period, window }: Extract<Books.Reserved, { readonly _tag: "Over" }>
+    ) => {
+      const { holder } = windows[window]!
+      const { amount, anchor } = entry.windows[window]!
+      const resetsAt = resetOf(period, anchor)
+      const until = Option.match(resetsAt, { onNone: () => "", onSome: (at) => ` until ${DateTime.formatIso(at)}` })
+      return new BudgetExceeded({
+        provider,
+        operation,
+        unit,
+        needed: amount,
+        left,
+        budget: holder,
+        resetsAt,
+        message: `The call may cost ${amount} ${unit}, and the budget of the ${holder.of} has ${left} left${until}. Nothing was sent.`
+      })
+    }
+
+    const closedAs = (id: string, was: Books.State | "expired") => {
+      const state = was === "cancelled" ? ("voided" as const) : was
+      return new ReservationClosed({ id, state, message: `The reservation is ${state} already; nothing was changed.` })
+    }
+
+    const reserve: Service["reserve"] = (request) =>
+      Effect.gen(function* () {
+        yield* Effect.forEach(request.parts, ({ amount }) => checkedAmount("amount", amount), { discard: true })
+        if (request.parts.length === 0) return yield* new InvalidAmount({ message: "A reservation needs a part." })
+        const parts = yield* priced(request)
+        const reservation = reservationOf(request, parts)
+        yield* checkedAmount(
+          "the sum of the amounts",
+          parts.reduce((all, { amount }) => all + amount, 0)
+        )
+        const { entry } = reservation
+        const isLimited = entry.windows.some(({ limit }) => limit !== null)
+        const done = yield* Effect.catchAll(
+          remembering<Exclude<Books.Reserved, Books.Blank>>(reservation, (mayBeBlank) =>
+            books.reserve(entry, mayBeBlank)
+          ),
+          ({ message }) =>
+            (onLedgerUnavailable ?? (isLimited ? "refuse" : "allow")) === "allow"
+              ? Effect.succeed({ _tag: "Held" as const })
+              : unavailable(request, { message })
+        )
+        if (done._tag === "Over") return yield* exceeded(reservation, done)
+        if (done._tag === "Closed") return yield* closedAs(entry.id, done.state)
+        return reservation
+      })
+
+    const told = (reservation: Reservation, spent: Books.Spent, done: Books.Closed): Effect.Effect<void> => {
+      if (done._tag !== "Done") return Effect.void
+      const { account, entry, id, operation, parts, provider, unit, windows } = reservation
+      const crossed = Effect.forEach(
+        done.crossings,
+        ({ share, spent, window }) => {
+          const { holder } = windows[window]!
+          const limit = entry.windows[window]!.limit ?? 0
+          return Effect.zipRight(
+            countAlert(provider, unit, holder.of, share),
+            PubSub.publish(alerts, { ...holder, provider, unit, share, spent, limit })
+          )
+        },
+        { discard: true }
+      )
+      const booked = Effect.forEach(
+        parts,
+        ({ amount: reserved, job, tenant }, part) =>
+          PubSub.publish(settlements, {
+            id,
+            part,
+            provider,
+            unit,
+            account,
+            tenant,
+            job,
+            operation,
+            reserved,
+            amount: spent.lines[part]!,
+            isLate: done.isLate,
+            heldAt: done.heldAt,
+            at: done.at
+          }),
+        { discard: true }
+      )
+      return Effect.zipRight(crossed, booked)
+    }
+
+    const settled = (
+      reservation: Reservation,
+      done: Books.Closed
+    ): Effect.Effect<void, ReservationClosed | UnknownReservation> => {
+      const { id } = reservation
+      switch (done._tag) {
+        case "Closed":
+          return closedAs(id, done.state)
+        case "Unknown":
+          return new UnknownReservation({ id, message: "There is no such reservation." })
+        case "Done":
+          return Effect.void
+      }
+    }
+
+    const settle: Service["settle"] = (reservation, amount) =>
+      Effect.gen(function* () {
+        yield* checkedAmount("amount", amount)
+        const spent = spentOf(reservation, amount)
+        const done = yield* Effect.mapError(books.settle(reservation.entry, spent), (error) =>
+          unavailable(reservation, error)
+        )
+        yield* told(reservation, spent, done)
+        yield* settled(reservation, done)
+      })
+
+    const cancel: Service["void"] = (reservation) =>
+      Effect.flatMap(
+        Effect.mapError(books.cancel(reservation.entry), (error) => unavailable(reservation, error)),
+        (done) => settled(reservation, done)
+      )
+
+    /** What could not be booked yet. */
+    const unbooked = new Map<string, Effect.Effect<void, { readonly message: string }>>()
+
+    const close: Service["close"] = (reservation, amount) => {
+      const { entry, id } = reservation
+      const spent = spentOf(reservation, amount ?? 0)
+      const work = Effect.asVoid(
+        amount === null
+          ? books.cancel(entry)
+          : Effect.tap(
+              remembering<Books.Closed>(reservation, (mayBeBlank) => books.book(entry, spent, mayBeBlank)),
+              (done) => told(reservation, spent, done)
+            )
+      )
+      return Effect.catchAll(work, ({ message }) =>
+        Effect.zipRight(
+          Effect.sync(() => unbooked.set(id, work)),
+          Effect.logWarning(`What a call has cost is booked when the ledger answers again: ${message}`)
+        )
+      )
+    }
+
+    const bookLate = Effect.suspend(() =>
+      Effect.forEach(
+        Array.from(unbooked),
+        ([id, work]) =>
+          Effect.matchEffect(work, {
+            onFailure: () => Effect.void,
+            onSuccess: () => Effect.sync(() => void unbooked.delete(id))
+          }),
+        { discard: true }
+      )
+    )
+
+    const savings = new Map<string, Map<string, number>>()
+    const saved: Service["saved"] = (call, by, amount) => {
+      const name = bookOf(call)
+      let fields = savings.get(name)
+      if (fields === undefined) savings.set(name, (fields = new Map()))
+      const field = fieldOf(call.account, by, call.operation)
+      fields.set(field, (fields.get(field) ?? 0) + amount)
+    }
+    const tellSaved = Effect.suspend(() => {
+      const told = Array.from(savings)
+      savings.clear()
+      return Effect.forEach(told, ([book, fields]) => books.save(book, fields), { discard: true })
+    })
+
+    const nowAndThen = Effect.zipRight(bookLate, Effect.ignoreLogged(tellSaved))
+    yield* Effect.forkScoped(Effect.repeat(nowAndThen, Schedule.spaced("1 second")))
+    yield* Effect.addFinalizer(() =>
+      Effect.zipRight(
+        nowAndThen,
+        Effect.suspend(() =>
+          unbooked.size === 0
+            ? Effect.void
+            : Effect.logError(`${unbooked.size} calls could not be booked; reconcile shows them as drift`)
+        )
+      )
+    )
+
+    const balance: Service["balance"] = (asked) => {
+      const budget = known.get(keyOf(asked))
+      const anchor = anchorOf(budget ?? asked)
+      return books.balance(bookOf(asked), windowName(asked, anchor), anchor).pipe(
+        Effect.mapError((error) => unavailable({ ...asked, operation: "balance" }, error)),
+        Effect.map(({ held, period, spent }) => ({
+          spent,
+          reserved: held,
+          limit: budget?.limit ?? null,
+          left: budget === undefined ? null : budget.limit - spent - held,
+          resetsAt: resetOf(period, anchor)
+        }))
+      )
+    }
+
+    const usage: Service["usage"] = (book, { from, to } = {}) =>
+      Effect.gen(function* () {
+        yield* Effect.catchAll(tellSaved, (error) => unavailable({ ...book, operation: "usage" }, error))
+        const last = DateTime.toEpochMillis(to ?? (yield* DateTime.now))
+        const month = new Date(last)
+        const first =
+          from === undefined ? Date.UTC(month.getUTCFullYear(), month.getUTCMonth(), 1) : DateTime.toEpochMillis(from)
+        const begin = Math.max(first, last - (longestUsage - 1) * day)
+        const days: Array<string> = []
+        for (let at = Date.parse(Books.dayOf(begin)); at <= last; at += day) days.push(Books.dayOf(at))
+        const found = yield* Effect.mapError(books.usage(bookOf(book), days), (error) =>
+          unavailable({ ...book, operation: "usage" }, error)
+        )
+        return found.flatMap((counts, i) => {
+          const fields = new Set(Array.from(counts.keys(), (name) => name.slice(name.indexOf(" ") + 1)))
+          return Array.from(fields, (field): UsageRow => {
+            const measured = (measure: Books.Measure) => counts.get(`${measure} ${field}`) ?? 0
+            return {
+              day: days[i]!,
+              ...partsOf(field),
+              calls: measured("calls"),
+              unpriced: measured("unpriced"),
+              spent: measured("spent"),
+              reserved: measured("reserved"),
+              expired: measured("expired"),
+              saved: measured("saved")
+            }
+          })
+        })
+      })
+
+    const reconcile: Service["reconcile"] = (
+      account,
+      { limit, left, provider, resetsAt, unit, used },
+      { adopt } = {}
+    ) =>
+      Effect.gen(function* () {
+        const now = yield* DateTime.now
+        const since = resetsAt === null ? DateTime.startOf(now, "month") : DateTime.subtract(resetsAt, { months: 1 })
+        const rows = yield* usage({ provider, unit }, { from: since, to: now })
+        const ours = rows.reduce((all, row) => (row.account === account ? all + row.spent : all), 0)
+        const isAdopted = adopt === true && limit !== null
+        if (isAdopted) {
+          const before = known.get(keyOf({ provider, unit, of: "account", id: account }))
+          const per = resetsAt === null ? ("month" as const) : { resetsAt }
+          const budget: Budget = { ...before, provider, unit, of: "account", id: account, limit, per }
+          yield* setBudget(budget)
+          const anchor = anchorOf(budget)
+          const period = Books.periodOf(DateTime.toEpochMillis(now), anchor)
+          const spent = Math.max(ours, used ?? 0)
+          yield* Effect.mapError(
+            books.restore(bookOf(budget), [{ name: windowName(budget, anchor), period, spent }]),
+            (error) => unavailable({ provider, operation: "reconcile" }, error)
+          )
+        }
+        return {
+          provider,
+          unit,
+          account,
+          since: DateTime.formatIsoDate(since),
+          ours,
+          theirs: used,
+          drift: used === null ? null : used - ours,
+          limit,
+          left,
+          isAdopted
+        }
+      })
+
+    const audit: Service["audit"] = (book) => {
+      const read = (cursor: string) =>
+        Effect.mapError(books.audited(bookOf(book), cursor), (error) =>
+          unavailable({ ...book, operation: "audit" }, error)
+        )
+      return Stream.paginateChunkEffect("", (cursor) =>
+        Effect.flatMap(read(cursor), (found) => {
+          const page = Chunk.fromIterable(found.map((one) => settlementOf(book, one)))
+          const next = Option.some(found.at(-1)?.cursor ?? cursor)
+          return Effect.delay(Effect.succeed([page, next] as const), found.length === 0 ? "1 second" : 0)
+        })
+      )
+    }
+
+    return {
+      reserve,
+      settle,
+      void: cancel,
+      close,
+      saved,
+      setBudget,
+      removeBudget: (budget) => Effect.sync(() => void known.delete(keyOf(budget))),
+      balance,
+      usage,
+      reconcile,
+      alerts: Stream.fromPubSub(alerts),
+      settlements: Stream.fromPubSub(settlements),
+      audit,
+      remember: (asked) => Ref.set(history, asked)
+    }
+  })
+
+const checked = (books: Books.Books, options: Options): Effect.Effect<Service, ConfigError.ConfigError, Scope.Scope> =>
+  Effect.mapError(make(books, options), ({ message }) => ConfigError.InvalidData(["budgets"], message))
+
+/** Over a connection that others use too. */
+export const overRedis = (redis: Redis, namespace: string, options: Options) =>
+  checked(BooksRedis.make(redis, namespace), options)
+
+/**
+ * For one process: nothing outlives it.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerMemory = (options: Options = {}): Layer.Layer<CreditLedger, ConfigError.ConfigError> =>
+  Layer.scoped(
+    CreditLedger,
+    Effect.suspend(() => checked(Books.make(), options))
+  )
+
+/**
+ * Nothing is limited and nothing is counted.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerNoop: Layer.Layer<CreditLedger> = Layer.scoped(CreditLedger, Effect.orDie(make(Books.none, {})))

@@ -1,0 +1,328 @@
+/**
+ * When the next call of an account may leave, over all processes that use it.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import { randomUUID } from "node:crypto"
+import * as Gate from "./internal/gate.js"
+import * as GateRedis from "./internal/gateRedis.js"
+import { timedWait } from "./internal/metrics.js"
+import type { Redis } from "./internal/redis.js"
+import type { Provider } from "./Operation.js"
+import { InvalidRequest, RateLimited } from "./ProviderError.js"
+
+/**
+ * What a provider allows an account in any window of time. A rolling window, as the vendors count.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Rate {
+  /** A whole number from 1. */
+  readonly requests: number
+  readonly per: Duration.DurationInput
+}
+
+/**
+ * - `account`: the fingerprint of a key (`CreditLedger.accountOf`), or any name of a shared allowance
+ * - `concurrency`: calls of the account under way at once, over all processes
+ * - `cost`: how much of the allowance the call takes; default 1
+ * - `tenant`: those who use one account take turns
+ * - `maxWait`: fails with `RateLimited` rather than wait longer
+ * - `lease`: a call that is never told to be over counts as under way for so long: its process died
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Request {
+  readonly provider: Provider
+  readonly operation: string
+  readonly account: string
+  readonly rate: Rate
+  readonly concurrency: number
+  readonly cost?: number | undefined
+  readonly tenant?: string | null | undefined
+  readonly maxWait?: Duration.DurationInput | undefined
+  readonly lease?: Duration.DurationInput | undefined
+}
+
+/**
+ * What became of a call.
+ *
+ * - `Answered`: whatever the answer, but for
+ * - `Limited`: the provider refused it as one too many. The account pauses, everywhere
+ * - `Unsent`: it never left. Its place is given to the next
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export type Outcome =
+  | { readonly _tag: "Answered" }
+  | { readonly _tag: "Unsent" }
+  | { readonly _tag: "Limited"; readonly retryAfter: Option.Option<Duration.Duration> }
+
+/**
+ * The right to send one call now.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Permit {
+  /** Tells what became of it. Only the first time counts. */
+  readonly over: (outcome: Outcome) => Effect.Effect<void>
+}
+
+/**
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Service {
+  /**
+   * Runs `use` when it is the call's turn: in order, in fair turns between tenants. Fails with `RateLimited` where that would take
+   * longer than `maxWait`, with `InvalidRequest` where it can never be. A permit of which `use` tells nothing counts as `Unsent`:
+   * it goes to the next, as it does when its holder is interrupted.
+   */
+  readonly withPermit: <A, E, R>(
+    request: Request,
+    use: (permit: Permit) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | RateLimited | InvalidRequest, R>
+  /** How long so many more calls of the account would take to leave, at its present pace. */
+  readonly timeFor: (request: Request, calls: number) => Effect.Effect<Duration.Duration>
+}
+
+/**
+ * @since 0.1.0
+ * @category Context
+ */
+export class RateLimiter extends Context.Tag("effect-seo-providers/RateLimiter")<RateLimiter, Service>() {}
+
+const defaultWait = Duration.minutes(2)
+const defaultLease = Duration.minutes(2)
+
+/**
+ * Between a call's leaving here and its being counted there passes time, and not the same for each. So much longer than the
+ * provider's the window is here: a twenty-fifth, at most half a second.
+ */
+const windowOf = (per: number): number => per + Math.min(500, per / 25)
+
+const ticketOf = ({ account, concurrency, cost = 1, lease = defaultLease, rate, tenant }: Request): Gate.Ticket => ({
+  id: randomUUID(),
+  account,
+  tenant: tenant ?? "",
+  cost,
+  allowance: {
+    limit: rate.requests,
+    window: windowOf(Duration.toMillis(rate.per)),
+    concurrency,
+    lease: Duration.toMillis(lease)
+  }
+})
+
+const objection = ({ concurrency, cost = 1, rate }: Request): string | null => {
+  const isCount = (value: number) => Number.isSafeInteger(value) && value >= 1
+  if (!isCount(rate.requests)) return "rate.requests must be a whole number from 1"
+  const per = Duration.toMillis(rate.per)
+  if (!(per >= 1 && per <= 86_400_000)) return "rate.per must be 1 ms to a day"
+  if (!isCount(concurrency)) return "concurrency must be a whole number from 1"
+  if (!isCount(cost)) return "cost must be a whole number from 1"
+  return cost > rate.requests ? `a call of cost ${cost} never fits into ${rate.requests}` : null
+}
+
+/** So much of an allowance is left for one of so many processes that cannot speak to each other. */
+const shareOf = (ticket: Gate.Ticket, processes: number): Gate.Ticket => {
+  const { allowance } = ticket
+  const limit = Math.max(ticket.cost, Math.floor(allowance.limit / processes))
+  return {
+    ...ticket,
+    allowance: {
+      ...allowance,
+      limit,
+      // Where less than one call is left for each, its window is longer.
+      window: Math.max(allowance.window, (allowance.window * limit * processes) / allowance.limit),
+      concurrency: Math.max(1, Math.floor(allowance.concurrency / processes))
+    }
+  }
+}
+
+/** So many of a tenant's calls stand in the queue at once; the others wait behind them, in this process. */
+const tickets = 16
+
+type Restore = <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** Turns within this process, forgotten when nobody takes them. */
+const turns = () => {
+  const known = new Map<string, { readonly semaphore: Effect.Semaphore; users: number }>()
+  return <A, E>(key: string, work: Effect.Effect<A, E>, restore: Restore): Effect.Effect<A, E> => {
+    const turn = known.get(key) ?? { semaphore: Effect.unsafeMakeSemaphore(tickets), users: 0 }
+    known.set(key, turn)
+    turn.users++
+    const done = Effect.sync(() => {
+      if (--turn.users === 0) known.delete(key)
+    })
+    const inTurn = Effect.zipRight(restore(turn.semaphore.take(1)), Effect.ensuring(work, turn.semaphore.release(1)))
+    return Effect.ensuring(inTurn, done)
+  }
+}
+
+/** A decision, and the gate it was made at. */
+interface Made {
+  readonly decision: Gate.Decision
+  readonly gate: Gate.Gate
+  readonly ticket: Gate.Ticket
+}
+
+/** Over a gate that others share, where there is one; where it does not answer, by a part of the allowance, alone. */
+const make = (shared: Gate.Gate | null): Service => {
+  const local = Gate.make()
+  const gates = shared === null ? [local] : [shared, local]
+  const inTurn = turns()
+  let processes = 1
+
+  const decide = (ticket: Gate.Ticket, place: number | null): Effect.Effect<Made> => {
+    const alone = Effect.suspend(() => {
+      const share = shareOf(ticket, processes)
+      return Effect.map(local.decide(share, place), (decision) => ({ decision, gate: local, ticket: share }))
+    })
+    if (shared === null) return alone
+    return Effect.matchEffect(shared.decide(ticket, place), {
+      onFailure: () => alone,
+      onSuccess: (decision) => {
+        processes = Math.max(1, decision.processes)
+        const made = { decision, gate: shared, ticket }
+        // Alone, this process would go on from what it has sent.
+        return decision.isGranted ? Effect.as(local.note(ticket), made) : Effect.succeed(made)
+      }
+    })
+  }
+
+  const permitOf = ({ gate, ticket }: Made): Permit => {
+    let isOver = false
+    return {
+      over: (outcome) =>
+        Effect.suspend(() => {
+          if (isOver) return Effect.void
+          isOver = true
+          const told: Gate.Outcome =
+            outcome._tag === "Limited"
+              ? { _tag: "Limited", pause: Option.getOrNull(Option.map(outcome.retryAfter, Duration.toMillis)) }
+              : outcome
+          return Effect.catchAll(gate.over(ticket, told), ({ message }) =>
+            Effect.logDebug(`The end of a call was not told to the limiter: ${message}`)
+          )
+        })
+    }
+  }
+
+  const tooLong = ({ operation, provider }: Request, wait: number) =>
+    new RateLimited({
+      provider,
+      operation,
+      retryAfter: Option.some(Duration.millis(wait)),
+      message: `The account's rate allows this call in ${Math.ceil(wait / 1000)} s, which is longer than maxWait. Try again then.`
+    })
+
+  /** Waits in the queue, where it asks anew when something has moved or it is time to. */
+  const queued = (
+    request: Request,
+    asked: Gate.Ticket,
+    first: Made,
+    restore: Restore
+  ): Effect.Effect<Made, RateLimited> =>
+    Effect.suspend(() => {
+      const cap = Duration.toMillis(request.maxWait ?? defaultWait)
+      let made = first
+      let bell = Deferred.unsafeMake<void>(FiberId.none)
+      const ring = () => Deferred.unsafeDone(bell, Effect.void)
+      const stops = gates.map((gate) => gate.listen(asked.account, ring))
+      const waiting = Effect.gen(function* () {
+        const since = yield* Clock.currentTimeMillis
+        for (;;) {
+          // Made anew before the question: what moves after it is heard.
+          bell = Deferred.unsafeMake<void>(FiberId.none)
+          made = yield* decide(asked, made.decision.place)
+          const { isGranted, wait } = made.decision
+          if (isGranted) return made
+          const waited = (yield* Clock.currentTimeMillis) - since
+          if (waited + wait > cap) return yield* tooLong(request, wait)
+          yield* restore(Effect.raceFirst(Effect.sleep(Math.min(wait, Gate.heartbeat)), Deferred.await(bell)))
+        }
+      })
+      return waiting.pipe(
+        Effect.onError(() => permitOf(made).over({ _tag: "Unsent" })),
+        Effect.ensuring(
+          Effect.sync(() => {
+            for (const stop of stops) stop()
+          })
+        )
+      )
+    })
+
+  const withPermit: Service["withPermit"] = (request, use) => {
+    const { operation, provider } = request
+    const wrong = objection(request)
+    if (wrong !== null) {
+      return Effect.fail(new InvalidRequest({ provider, operation, message: `The rate limit is wrong: ${wrong}.` }))
+    }
+    // Between a decision and its use nothing may come: a call that nobody sends would be counted.
+    return Effect.uninterruptibleMask((restore) => {
+      const asked = ticketOf(request)
+      const granted = Effect.flatMap(decide(asked, null), (made) =>
+        made.decision.isGranted ? Effect.succeed(made) : timedWait(provider, queued(request, asked, made, restore))
+      )
+      return Effect.flatMap(inTurn(`${asked.account} ${asked.tenant}`, granted, restore), (made) => {
+        const permit = permitOf(made)
+        return Effect.ensuring(restore(use(permit)), permit.over({ _tag: "Unsent" }))
+      })
+    })
+  }
+
+  const timeFor: Service["timeFor"] = (request, calls) =>
+    Effect.suspend(() => {
+      const { account, allowance } = ticketOf(request)
+      const alone = local.pace(account, allowance)
+      const pace = shared === null ? alone : Effect.catchAll(shared.pace(account, allowance), () => alone)
+      return Effect.map(pace, ({ limit, pause, taken }) => {
+        const windows = calls === 0 ? 0 : Math.max(0, Math.ceil((calls + taken - limit) / limit))
+        return Duration.millis(Math.ceil(pause + windows * allowance.window))
+      })
+    })
+
+  return { withPermit, timeFor }
+}
+
+/** For one process. */
+export const memory: Effect.Effect<Service> = Effect.sync(() => make(null))
+
+/** Over a connection that others use too. */
+export const overRedis = (redis: Redis, namespace: string): Effect.Effect<Service, never, Scope.Scope> =>
+  Effect.map(GateRedis.make(redis, namespace), make)
+
+/**
+ * For one process.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerMemory: Layer.Layer<RateLimiter> = Layer.effect(RateLimiter, memory)
+
+const open: Permit = { over: () => Effect.void }
+
+/**
+ * Every call leaves at once.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerNoop: Layer.Layer<RateLimiter> = Layer.succeed(RateLimiter, {
+  withPermit: (_, use) => use(open),
+  timeFor: () => Effect.succeed(Duration.zero)
+})

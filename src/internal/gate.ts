@@ -1,0 +1,248 @@
+/**
+ * When the next call of an account may leave: the decisions of a rate limiter. They count as vendors do, in rolling windows;
+ * whoever may not leave yet is told when to ask again and keeps the place that fair turns between tenants give it. This is the
+ * gate of one process; gateRedis.ts decides the same for many.
+ */
+import * as Effect from "effect/Effect"
+import type { StoreUnavailable } from "../CacheStore.js"
+
+/** What an account is allowed. Times in milliseconds. */
+export interface Allowance {
+  /** The account's calls in any window, weighted. */
+  readonly limit: number
+  readonly window: number
+  /** Calls under way at once. */
+  readonly concurrency: number
+  /** A call that is never told to be over counts as under way for so long. */
+  readonly lease: number
+}
+
+export interface Ticket {
+  readonly id: string
+  readonly account: string
+  readonly tenant: string
+  readonly cost: number
+  readonly allowance: Allowance
+}
+
+export interface Decision {
+  readonly isGranted: boolean
+  /** The place in the queue: kept for the next time it is asked for. */
+  readonly place: number
+  /** How long it will take as things stand; 0 where granted. */
+  readonly wait: number
+  /** How many processes have asked lately. */
+  readonly processes: number
+}
+
+export type Outcome =
+  /** It left and was answered. */
+  | { readonly _tag: "Answered" }
+  /** It never left, and may be given to somebody else. */
+  | { readonly _tag: "Unsent" }
+  /** It was refused: too many calls. `pause` in milliseconds, where the provider said. */
+  | { readonly _tag: "Limited"; readonly pause: number | null }
+
+export interface Pace {
+  /** Calls in a window at present: less than allowed after the provider refused some. */
+  readonly limit: number
+  /** Calls in the current window, granted or waited for. */
+  readonly taken: number
+  /** Until calls leave again. */
+  readonly pause: number
+}
+
+export interface Gate<out E = StoreUnavailable> {
+  readonly decide: (ticket: Ticket, place: number | null) => Effect.Effect<Decision, E>
+  readonly over: (ticket: Ticket, outcome: Outcome) => Effect.Effect<void, E>
+  readonly pace: (account: string, allowance: Allowance) => Effect.Effect<Pace, E>
+  /** Calls `moved` when the account's queue may have moved on, until it is ended. */
+  readonly listen: (account: string, moved: () => void) => () => void
+}
+
+/** Whoever waits asks again so often, and is taken for dead when it does not. */
+export const heartbeat = 2_000
+const grace = 1_000
+/** The pace rises by such a part of what is allowed, then twice as much each time. */
+const rise = 0.1
+/** Windows of a second are too short to judge a pace by. */
+const leastRest = 10_000
+/** Whoever waits for a call to be over is told; asks all the same, as what was told may be lost. */
+const fullWait = 250
+const firstPause = 500
+const longestPause = 60_000
+
+/** Figures of gateRedis.ts, which must decide the same. */
+export const constants = { heartbeat, grace, rise, leastRest, fullWait, firstPause, longestPause }
+
+interface Grant {
+  readonly id: string
+  readonly cost: number
+  readonly at: number
+}
+
+interface Account {
+  /** The calls of the window, oldest first. */
+  log: Array<Grant>
+  readonly flying: Map<string, number>
+  /** In the order of their turns. */
+  queue: Array<{ readonly id: string; readonly cost: number; readonly place: number; until: number }>
+  /** Each tenant's last place. */
+  readonly places: Map<string, number>
+  /** The place that was served last. */
+  served: number
+  /** What was learnt; `null` while nothing speaks against what is allowed. */
+  learnt: { limit: number; base: number; since: number; step: number; rose: number } | null
+  strikes: number
+  pausedUntil: number
+  readonly waiting: Set<() => void>
+}
+
+const sum = (items: ReadonlyArray<{ readonly cost: number }>): number => items.reduce((all, { cost }) => all + cost, 0)
+
+export const make = (): Gate<never> & {
+  /** A call that somebody else has granted. */
+  readonly note: (ticket: Ticket) => Effect.Effect<void>
+} => {
+  const accounts = new Map<string, Account>()
+
+  const accountOf = (id: string): Account => {
+    const known = accounts.get(id)
+    if (known !== undefined) return known
+    const made: Account = {
+      log: [],
+      flying: new Map(),
+      queue: [],
+      places: new Map(),
+      served: 0,
+      learnt: null,
+      strikes: 0,
+      pausedUntil: 0,
+      waiting: new Set()
+    }
+    accounts.set(id, made)
+    return made
+  }
+
+  const isIdle = ({ flying, learnt, log, pausedUntil, queue, waiting }: Account, now: number): boolean =>
+    log.length + flying.size + queue.length + waiting.size === 0 && learnt === null && pausedUntil <= now
+
+  const prune = (account: Account, { window }: Allowance, now: number): void => {
+    account.log = account.log.filter(({ at }) => at > now - window)
+    for (const [id, until] of account.flying) if (until <= now) account.flying.delete(id)
+    account.queue = account.queue.filter(({ until }) => until > now)
+    for (const [tenant, place] of account.places) if (place <= account.served) account.places.delete(tenant)
+  }
+
+  /** What may leave in a window now: what was learnt rises step by step. */
+  const limitOf = (account: Account, { limit, window }: Allowance, now: number): number => {
+    const { learnt } = account
+    if (learnt === null) return limit
+    const rest = Math.max(window, leastRest)
+    while (learnt.limit < limit && now - learnt.rose >= rest) {
+      learnt.limit = Math.min(limit, learnt.limit + Math.max(1, Math.floor(limit * learnt.step)))
+      learnt.step *= 2
+      learnt.rose += rest
+    }
+    if (learnt.limit >= limit) account.learnt = null
+    return Math.min(limit, learnt.limit)
+  }
+
+  /** When so much of the window is free again. */
+  const freeAt = ({ log }: Account, { window }: Allowance, limit: number, needed: number, now: number): number => {
+    let freed = 0
+    for (const { at, cost } of log) {
+      freed += cost
+      if (freed >= needed) return at + window
+    }
+    return now + window * Math.ceil(needed / limit)
+  }
+
+  const decide = (account: Account, ticket: Ticket, asked: number | null, now: number): Decision => {
+    const { allowance, cost, id, tenant } = ticket
+    prune(account, allowance, now)
+    const limit = limitOf(account, allowance, now)
+    const place = asked ?? Math.max(account.served, account.places.get(tenant) ?? 0) + cost
+    if (asked === null) account.places.set(tenant, place)
+    const queue = account.queue.filter((one) => one.id !== id)
+    const ahead = queue.filter((one) => one.place < place || (one.place === place && one.id < id))
+    const needed = sum(account.log) + sum(ahead) + cost - limit
+    const isFull = account.flying.size + ahead.length >= allowance.concurrency
+    if (needed <= 0 && !isFull && account.pausedUntil <= now) {
+      account.queue = queue
+      account.log.push({ id, cost, at: now })
+      account.flying.set(id, now + allowance.lease)
+      account.served = Math.max(account.served, place)
+      return { isGranted: true, place, wait: 0, processes: 1 }
+    }
+    const free = needed > 0 ? freeAt(account, allowance, limit, needed, now) : now
+    const wait = Math.max(free, account.pausedUntil, isFull ? now + fullWait : now) - now
+    queue.splice(ahead.length, 0, { id, cost, place, until: now + Math.min(wait, heartbeat) + grace })
+    account.queue = queue.toSorted((a, b) => a.place - b.place || (a.id < b.id ? -1 : 1))
+    return { isGranted: false, place, wait, processes: 1 }
+  }
+
+  const limited = (account: Account, at: number, { allowance }: Ticket, said: number | null, now: number): void => {
+    const limit = limitOf(account, allowance, now)
+    // Calls that left before the last refusal tell how much of a window was too much, but are no new refusal.
+    const isNew = account.learnt === null || at > account.learnt.since
+    if (isNew) account.strikes++
+    const learnt =
+      account.learnt !== null && !isNew ? account.learnt : { limit, base: limit, since: now, step: rise, rose: now }
+    const own = isNew ? Math.min(longestPause, firstPause * 2 ** (account.strikes - 1)) : 0
+    account.pausedUntil = Math.max(account.pausedUntil, now + (said ?? own))
+    const accepted = Math.min(learnt.limit, sum(account.log))
+    account.learnt = { ...learnt, limit: Math.max(1, Math.ceil(learnt.base / 2), accepted), rose: now }
+  }
+
+  const wake = ({ waiting }: Account) => {
+    for (const one of Array.from(waiting)) one()
+  }
+
+  return {
+    decide: (ticket, place) =>
+      Effect.clockWith((clock) =>
+        Effect.succeed(decide(accountOf(ticket.account), ticket, place, clock.unsafeCurrentTimeMillis()))
+      ),
+    note: (ticket) =>
+      Effect.clockWith((clock) => {
+        const account = accountOf(ticket.account)
+        const now = clock.unsafeCurrentTimeMillis()
+        prune(account, ticket.allowance, now)
+        account.log.push({ id: ticket.id, cost: ticket.cost, at: now })
+        return Effect.void
+      }),
+    over: (ticket, outcome) =>
+      Effect.clockWith((clock) => {
+        const account = accountOf(ticket.account)
+        const now = clock.unsafeCurrentTimeMillis()
+        const granted = account.log.find(({ id }) => id === ticket.id)
+        account.flying.delete(ticket.id)
+        account.queue = account.queue.filter(({ id }) => id !== ticket.id)
+        if (outcome._tag !== "Answered") account.log = account.log.filter(({ id }) => id !== ticket.id)
+        const at = granted?.at ?? now
+        if (outcome._tag === "Limited") limited(account, at, ticket, outcome.pause, now)
+        if (outcome._tag === "Answered" && at > (account.learnt?.since ?? -Infinity)) account.strikes = 0
+        wake(account)
+        prune(account, ticket.allowance, now)
+        if (isIdle(account, now)) accounts.delete(ticket.account)
+        return Effect.void
+      }),
+    pace: (id, allowance) =>
+      Effect.clockWith((clock) => {
+        const account = accountOf(id)
+        const now = clock.unsafeCurrentTimeMillis()
+        prune(account, allowance, now)
+        return Effect.succeed({
+          limit: limitOf(account, allowance, now),
+          taken: sum(account.log) + sum(account.queue),
+          pause: Math.max(0, account.pausedUntil - now)
+        })
+      }),
+    listen: (id, moved) => {
+      const { waiting } = accountOf(id)
+      waiting.add(moved)
+      return () => void waiting.delete(moved)
+    }
+  }
+}
