@@ -15,8 +15,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
+import * as Queue from "effect/Queue"
 import * as Ref from "effect/Ref"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -671,6 +671,9 @@ const make = (
         (done) => settled(reservation, done)
       )
 
+    /** Rung when there is something to tell the books behind everybody's back, a second later. */
+    const bell = yield* Queue.sliding<void>(1)
+
     /** What could not be booked yet. */
     const unbooked = new Map<string, Effect.Effect<void, { readonly message: string }>>()
 
@@ -687,7 +690,10 @@ const make = (
       )
       return Effect.catchAll(work, ({ message }) =>
         Effect.zipRight(
-          Effect.sync(() => unbooked.set(id, work)),
+          Effect.zipRight(
+            Effect.sync(() => unbooked.set(id, work)),
+            Queue.offer(bell, undefined)
+          ),
           Effect.logWarning(`What a call has cost is booked when the ledger answers again: ${message}`)
         )
       )
@@ -712,6 +718,7 @@ const make = (
       if (fields === undefined) savings.set(name, (fields = new Map()))
       const field = fieldOf(call.account, by, call.operation)
       fields.set(field, (fields.get(field) ?? 0) + amount)
+      Queue.unsafeOffer(bell, undefined)
     }
     const tellSaved = Effect.suspend(() => {
       const told = Array.from(savings)
@@ -720,7 +727,12 @@ const make = (
     })
 
     const nowAndThen = Effect.zipRight(bookLate, Effect.ignoreLogged(tellSaved))
-    yield* Effect.forkScoped(Effect.repeat(nowAndThen, Schedule.spaced("1 second")))
+    const untold = Effect.suspend(() => (unbooked.size > 0 ? Queue.offer(bell, undefined) : Effect.void))
+    yield* Effect.forkScoped(
+      Effect.forever(
+        Queue.take(bell).pipe(Effect.delay("1 second"), Effect.zipRight(nowAndThen), Effect.zipRight(untold))
+      )
+    )
     yield* Effect.addFinalizer(() =>
       Effect.zipRight(
         nowAndThen,

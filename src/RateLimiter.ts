@@ -37,8 +37,8 @@ export interface Rate {
  * - `concurrency`: calls of the account under way at once, over all processes
  * - `cost`: how much of the allowance the call takes; default 1
  * - `tenant`: those who use one account take turns
- * - `maxWait`: fails with `RateLimited` rather than wait longer
- * - `lease`: a call that is never told to be over counts as under way for so long: its process died
+ * - `maxWait`: fails with `RateLimited` rather than wait longer; default 10 minutes
+ * - `lease`: a call that is never told to be over counts as under way for so long: its process died. Default 2 minutes
  *
  * @since 0.1.0
  * @category Models
@@ -105,7 +105,7 @@ export interface Service {
  */
 export class RateLimiter extends Context.Tag("effect-seo-providers/RateLimiter")<RateLimiter, Service>() {}
 
-const defaultWait = Duration.minutes(2)
+const defaultWait = Duration.minutes(10)
 const defaultLease = Duration.minutes(2)
 
 /**
@@ -235,6 +235,7 @@ const make = (shared: Gate.Gate | null): Service => {
     request: Request,
     asked: Gate.Ticket,
     first: Made,
+    since: number,
     restore: Restore
   ): Effect.Effect<Made, RateLimited> =>
     Effect.suspend(() => {
@@ -244,7 +245,6 @@ const make = (shared: Gate.Gate | null): Service => {
       const ring = () => Deferred.unsafeDone(bell, Effect.void)
       const stops = gates.map((gate) => gate.listen(asked.account, ring))
       const waiting = Effect.gen(function* () {
-        const since = yield* Clock.currentTimeMillis
         for (;;) {
           // Made anew before the question: what moves after it is heard.
           bell = Deferred.unsafeMake<void>(FiberId.none)
@@ -275,10 +275,16 @@ const make = (shared: Gate.Gate | null): Service => {
     // Between a decision and its use nothing may come: a call that nobody sends would be counted.
     return Effect.uninterruptibleMask((restore) => {
       const asked = ticketOf(request)
-      const granted = Effect.flatMap(decide(asked, null), (made) =>
-        made.decision.isGranted ? Effect.succeed(made) : timedWait(provider, queued(request, asked, made, restore))
+      const granted = (since: number) =>
+        Effect.flatMap(decide(asked, null), (made) =>
+          made.decision.isGranted
+            ? Effect.succeed(made)
+            : timedWait(provider, queued(request, asked, made, since, restore))
+        )
+      const inQueue = Effect.flatMap(Clock.currentTimeMillis, (since) =>
+        inTurn(`${asked.account} ${asked.tenant}`, granted(since), restore)
       )
-      return Effect.flatMap(inTurn(`${asked.account} ${asked.tenant}`, granted, restore), (made) => {
+      return Effect.flatMap(inQueue, (made) => {
         const permit = permitOf(made)
         return Effect.ensuring(restore(use(permit)), permit.over({ _tag: "Unsent" }))
       })

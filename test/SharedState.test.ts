@@ -163,7 +163,7 @@ describe("over one Redis", () => {
       const { domainRating } = yield* ahrefs.getDomainRating("a.com")
       yield* ahrefs.getDomainRating("b.com")
       const [a, b] = yield* ask(server, async (client) => {
-        const names = await client.keys("*.com:*")
+        const names = await client.keys("seo::*.com:*")
         return [names.find((name) => name.includes("a.com"))!, names.find((name) => name.includes("b.com"))!] as const
       })
       const values = [
@@ -315,7 +315,7 @@ describe("a buyer that died", () => {
       const dying = yield* Scope.extend(process_(simulator, server), scope)
       yield* known(dying)
       yield* dying.ahrefs.getDomainRating("a.com")
-      const fact = yield* ask(server, async (client) => (await client.keys("*a.com*"))[0]!)
+      const fact = yield* ask(server, async (client) => (await client.keys("seo::*a.com*"))[0]!)
       yield* ask(server, async (client) => {
         await client.del(fact)
         await client.set(`seo:claim:${fact.replace(/^seo::/, "").replace(/[^:]+$/, "")}`, "dead", { PX: 700 })

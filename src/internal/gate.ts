@@ -217,13 +217,15 @@ export const make = (): Gate<never> & {
         const account = accountOf(ticket.account)
         const now = clock.unsafeCurrentTimeMillis()
         const granted = account.log.find(({ id }) => id === ticket.id)
+        const wasFull = account.flying.size >= ticket.allowance.concurrency
         account.flying.delete(ticket.id)
         account.queue = account.queue.filter(({ id }) => id !== ticket.id)
         if (outcome._tag !== "Answered") account.log = account.log.filter(({ id }) => id !== ticket.id)
         const at = granted?.at ?? now
         if (outcome._tag === "Limited") limited(account, at, ticket, outcome.pause, now)
         if (outcome._tag === "Answered" && at > (account.learnt?.since ?? -Infinity)) account.strikes = 0
-        wake(account)
+        // What has left is told by the window, not by its end.
+        if (wasFull || outcome._tag === "Unsent") wake(account)
         prune(account, ticket.allowance, now)
         if (isIdle(account, now)) accounts.delete(ticket.account)
         return Effect.void

@@ -108,6 +108,7 @@ return {0, place, math.ceil(wait), count}`
 const overScript = `${common}
 local member, outcome, said, channel, account = ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9], ARGV[10]
 local at = tonumber(redis.call('ZSCORE', log, member)) or now
+local wasFull = redis.call('ZCARD', flight) >= concurrency
 redis.call('ZREM', flight, member)
 redis.call('ZREM', queue, member)
 redis.call('ZREM', alive, member)
@@ -128,7 +129,7 @@ if outcome == 'Limited' then
 elseif outcome == 'Answered' and at > (since or -math.huge) then
   write('strikes', 0)
 end
-if redis.call('ZCARD', queue) > 0 then redis.call('PUBLISH', channel, account) end
+if (wasFull or outcome == 'Unsent') and redis.call('ZCARD', queue) > 0 then redis.call('PUBLISH', channel, account) end
 local isIdle = redis.call('EXISTS', log, flight, queue) == 0 and not read('limit') and read('until', 0) <= now
 if isIdle then redis.call('DEL', state, places) end
 keep()`

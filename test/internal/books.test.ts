@@ -123,7 +123,7 @@ describe("books", () => {
     Effect.gen(function* () {
       const server = yield* start()
       const redis = yield* Redis.make(server, { namespace: "books", deadlineMillis: 500 })
-      for (const steps_ of FastCheck.sample(steps, { numRuns: 60, seed: 4 })) {
+      for (const steps_ of FastCheck.sample(steps, { numRuns: 30, seed: 4 })) {
         yield* ask(server, (client) => client.flushAll())
         let now = begin
         yield* TestClock.setTime(now)
