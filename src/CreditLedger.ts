@@ -207,7 +207,7 @@ export interface Book {
  */
 export interface Reconciliation extends Book {
   readonly account: string
-  /** The day our figures begin. */
+  /** The day our figures begin: the last that has the number of the reset date, else the first of the month. */
   readonly since: string
   readonly ours: number
   readonly theirs: number | null
@@ -797,17 +797,18 @@ const make = (
     ) =>
       Effect.gen(function* () {
         const now = yield* DateTime.now
-        const since = resetsAt === null ? DateTime.startOf(now, "month") : DateTime.subtract(resetsAt, { months: 1 })
+        const per = resetsAt === null ? ("month" as const) : { resetsAt }
+        // A date further off than a month ends a subscription; its allowance begins anew each month.
+        const anchor = anchorOf({ of: "account", per }) ?? calendar
+        const period = Books.periodOf(DateTime.toEpochMillis(now), anchor)
+        const since = DateTime.unsafeMake(Books.startOf(period, anchor))
         const rows = yield* usage({ provider, unit }, { from: since, to: now })
         const ours = rows.reduce((all, row) => (row.account === account ? all + row.spent : all), 0)
         const isAdopted = adopt === true && limit !== null
         if (isAdopted) {
           const before = known.get(keyOf({ provider, unit, of: "account", id: account }))
-          const per = resetsAt === null ? ("month" as const) : { resetsAt }
           const budget: Budget = { ...before, provider, unit, of: "account", id: account, limit, per }
           yield* setBudget(budget)
-          const anchor = anchorOf(budget)
-          const period = Books.periodOf(DateTime.toEpochMillis(now), anchor)
           const spent = Math.max(ours, used ?? 0)
           yield* Effect.mapError(
             books.restore(bookOf(budget), [{ name: windowName(budget, anchor), period, spent }]),

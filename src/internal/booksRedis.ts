@@ -32,7 +32,8 @@ if not now then
   now = t[1] * 1000 + math.floor(t[2] / 1000)
 end
 local DAY = 86400000
-local function text(n) return string.format('%.0f', n) end
+-- Nothing, taken away, would be -0, which is no number to Redis.
+local function text(n) return n == 0 and '0' or string.format('%.0f', n) end
 
 local function civil(days)
   local z = days + 719468

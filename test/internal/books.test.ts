@@ -9,7 +9,7 @@ import * as Redis from "../../src/internal/redis.js"
 import { ask, start } from "../support/redis.js"
 
 const day = 86_400_000
-const begin = Date.UTC(2026, 0, 30, 23)
+const begin = Date.UTC(2026, 0, 31, 23, 50)
 
 const limit = 1_000
 const window = (name: string, amount: number, anchor: Books.Anchor): Books.Window => ({
@@ -40,7 +40,7 @@ type Step =
   | { readonly _tag: "wait"; readonly millis: number }
 
 const id = FastCheck.constantFrom("1", "2", "3", "4", "5")
-const amount = FastCheck.integer({ min: 0, max: 600 })
+const amount = FastCheck.oneof(FastCheck.constant(0), FastCheck.integer({ min: 0, max: 600 }))
 const tagged = <T extends string>(tag: T) => ({ _tag: FastCheck.constant(tag) })
 const steps = FastCheck.array(
   FastCheck.oneof(
@@ -132,7 +132,7 @@ describe("books", () => {
         for (const step of steps_) {
           if (step._tag === "wait") {
             // What expires by the server's own clock is not moved by ours.
-            now += Math.min(step.millis, 3_000_000)
+            now += Math.min(step.millis, 61_000)
             yield* TestClock.setTime(now)
             continue
           }
