@@ -356,18 +356,22 @@ const checkedAmount = (name: string, value: number): Effect.Effect<void, Invalid
     : new InvalidAmount({ message: `${name} must be a whole number from 0 to 2^53 - 1, not ${value}.` })
 
 /**
- * A total in parts like the weights, to the unit: what is left over goes to the largest remainders.
+ * A total in parts like the weights, all whole numbers from 0, to the unit: what is left over goes to the largest remainders.
  *
  * @since 0.1.0
  * @category Combinators
  */
 export const apportion = (total: number, weights: ReadonlyArray<number>): ReadonlyArray<number> => {
-  const sum = weights.reduce((all, weight) => all + weight, 0)
-  const exact = weights.map((weight) => (sum === 0 ? total / weights.length : (total / sum) * weight))
-  const parts = exact.map(Math.floor)
-  const byRemainder = exact.map((value, i) => ({ i, rest: value - parts[i]! })).toSorted((a, b) => b.rest - a.rest)
+  if (weights.length === 1) return [total]
+  const isEven = weights.every((weight) => weight === 0)
+  const shares = weights.map((weight) => (isEven ? 1n : BigInt(weight)))
+  const sum = shares.reduce((all, share) => all + share, 0n)
+  // A product of the two is beyond what a number is exact for.
+  const parts = shares.map((share) => Number((BigInt(total) * share) / sum))
+  const rests = shares.map((share) => Number((BigInt(total) * share) % sum))
+  const byRest = Array.from(parts.keys()).toSorted((a, b) => rests[b]! - rests[a]!)
   const left = total - parts.reduce((all, part) => all + part, 0)
-  for (let n = 0; n < left; n++) parts[byRemainder[n % parts.length]!.i]!++
+  for (const i of byRest.slice(0, left)) parts[i]!++
   return parts
 }
 
