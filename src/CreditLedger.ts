@@ -325,7 +325,11 @@ export interface Service {
   readonly settlements: Stream.Stream<Settlement>
   /** What all processes settled: the last 10,000, oldest first, then what comes, asked for each second. */
   readonly audit: (book: Book) => Stream.Stream<Settlement, LedgerUnavailable>
-  /** From now on a budget's period that the books do not know is looked up before anything is granted. */
+  /** The part of {@link Service.audit} that is there already. */
+  readonly trail: (book: Book) => Effect.Effect<ReadonlyArray<Settlement>, LedgerUnavailable>
+  /** @internal Hears of every settlement of this process before its caller goes on. */
+  readonly listen: (heard: (settlement: Settlement) => void) => Effect.Effect<void>
+  /** @internal From now on a budget's period that the books do not know is looked up before anything is granted. */
   readonly remember: (history: History) => Effect.Effect<void>
 }
 
@@ -431,6 +435,7 @@ const make = (
     const known = new Map<string, Budget>()
     const alerts = yield* PubSub.unbounded<Alert>()
     const settlements = yield* PubSub.unbounded<Settlement>()
+    const listeners: Array<(settlement: Settlement) => void> = []
     const history = yield* Ref.make<History | null>(null)
 
     const keyOf = (asked: Book & Holder): string => `${bookOf(asked)} ${asked.of} ${asked.id}`
@@ -620,27 +625,23 @@ const make = (
         },
         { discard: true }
       )
-      const booked = Effect.forEach(
-        parts,
-        ({ amount: reserved, job, tenant }, part) =>
-          PubSub.publish(settlements, {
-            id,
-            part,
-            provider,
-            unit,
-            account,
-            tenant,
-            job,
-            operation,
-            reserved,
-            amount: spent.lines[part]!,
-            isLate: done.isLate,
-            heldAt: done.heldAt,
-            at: done.at
-          }),
-        { discard: true }
-      )
-      return Effect.zipRight(crossed, booked)
+      const all = parts.map(({ amount: reserved, job, tenant }, part): Settlement => ({
+        id,
+        part,
+        provider,
+        unit,
+        account,
+        tenant,
+        job,
+        operation,
+        reserved,
+        amount: spent.lines[part]!,
+        isLate: done.isLate,
+        heldAt: done.heldAt,
+        at: done.at
+      }))
+      for (const one of all) for (const heard of listeners) heard(one)
+      return Effect.zipRight(crossed, PubSub.publishAll(settlements, all))
     }
 
     const settled = (
@@ -833,19 +834,34 @@ const make = (
         }
       })
 
-    const audit: Service["audit"] = (book) => {
-      const read = (cursor: string) =>
-        Effect.mapError(books.audited(bookOf(book), cursor), (error) =>
-          unavailable({ ...book, operation: "audit" }, error)
-        )
-      return Stream.paginateChunkEffect("", (cursor) =>
-        Effect.flatMap(read(cursor), (found) => {
-          const page = Chunk.fromIterable(found.map((one) => settlementOf(book, one)))
-          const next = Option.some(found.at(-1)?.cursor ?? cursor)
-          return Effect.delay(Effect.succeed([page, next] as const), found.length === 0 ? "1 second" : 0)
+    const audited = (book: Book, cursor: string) =>
+      Effect.mapBoth(books.audited(bookOf(book), cursor), {
+        onFailure: (error) => unavailable({ ...book, operation: "audit" }, error),
+        onSuccess: (found) => ({
+          page: Chunk.fromIterable(found.map((one) => settlementOf(book, one))),
+          next: found.at(-1)?.cursor ?? cursor
         })
+      })
+
+    const audit: Service["audit"] = (book) =>
+      Stream.paginateChunkEffect("", (cursor) =>
+        Effect.flatMap(audited(book, cursor), ({ next, page }) =>
+          Effect.delay(Effect.succeed([page, Option.some(next)] as const), Chunk.isEmpty(page) ? "1 second" : 0)
+        )
       )
-    }
+
+    const trail: Service["trail"] = (book) =>
+      Effect.map(
+        Stream.runCollect(
+          Stream.paginateChunkEffect("", (cursor) =>
+            Effect.map(
+              audited(book, cursor),
+              ({ next, page }) => [page, Chunk.isEmpty(page) ? Option.none() : Option.some(next)] as const
+            )
+          )
+        ),
+        Chunk.toReadonlyArray
+      )
 
     return {
       reserve,
@@ -861,6 +877,8 @@ const make = (
       alerts: Stream.fromPubSub(alerts),
       settlements: Stream.fromPubSub(settlements),
       audit,
+      trail,
+      listen: (heard) => Effect.sync(() => void listeners.push(heard)),
       remember: (asked) => Ref.set(history, asked)
     }
   })

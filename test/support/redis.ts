@@ -14,7 +14,7 @@ export interface Server {
   readonly process: ChildProcess
 }
 
-const freePort = Effect.promise(async () => {
+export const freePort = Effect.promise(async () => {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
   const address = server.address()
