@@ -5,7 +5,6 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { partition } from "effect/Array"
-import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -14,43 +13,28 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { LRUCache } from "lru-cache"
 import type { Entry, Fact, FactId, StoreUnavailable } from "../CacheStore.js"
-import * as CreditLedger from "../CreditLedger.js"
 import type { Facts, Operation, Wire } from "../Operation.js"
 import type { Plan } from "../Plan.js"
 import { collector, type Provenance } from "../Provenance.js"
 import { ProviderCache, type Windows } from "../ProviderCache.js"
-import {
-  BudgetExceeded,
-  CacheUnavailable,
-  InvalidRequest,
-  type LedgerUnavailable,
-  type PaidError,
-  type RateLimited,
-  type WireError
-} from "../ProviderError.js"
-import * as RateLimiter from "../RateLimiter.js"
+import { BudgetExceeded, CacheUnavailable, InvalidRequest, type PaidError, type WireError } from "../ProviderError.js"
+import type { Permit } from "../RateLimiter.js"
 import type { SharedState } from "../SharedState.js"
 import * as Spender from "../Spender.js"
-import type { Usage } from "../Usage.js"
 import * as Batcher from "./batcher.js"
 import { Claims } from "./claims.js"
 import { type Answered, type ConnectOptions, connect } from "./http.js"
 import { batches, collect } from "./input.js"
 import { countFacts } from "./metrics.js"
-import { accountOf, isScopeName, rowKey, scopeOf, stem } from "./scope.js"
+import * as Payment from "./payment.js"
+import { isScopeName, rowKey, scopeOf, stem } from "./scope.js"
 
-export interface Options extends ConnectOptions {
-  readonly tenant?: string | undefined
-  readonly rateLimit?: RateLimiter.Rate | undefined
-  readonly maxWait?: Duration.DurationInput | undefined
+export interface Options extends ConnectOptions, Payment.Options {
   readonly batchWait?: Duration.DurationInput | undefined
-  readonly concurrency?: number | undefined
   readonly cacheScope?: string | undefined
 }
 
@@ -72,10 +56,7 @@ export interface PaidCall {
   readonly free: <I, A>(operation: Operation<I, A>, input: I) => Effect.Effect<A, WireError>
   /** A question that was checked, with what it would cost. Spends nothing. */
   readonly ask: <I, A>(operation: Operation<I, A>, input: I) => Asked<I, A>
-  readonly reconcile: (
-    usage: Usage,
-    options?: { readonly adopt?: boolean | undefined }
-  ) => Effect.Effect<CreditLedger.Reconciliation, LedgerUnavailable | CreditLedger.InvalidAmount>
+  readonly reconcile: Payment.Payment["reconcile"]
 }
 
 /** What a method asks: an operation and its input. */
@@ -84,12 +65,6 @@ export interface Asked<in out I, in out A> {
   readonly input: I
   readonly plan: Effect.Effect<Plan>
 }
-
-/** Takes the turn of a call, the first time perhaps one that came already. */
-type Turn = <A, E>(
-  operation: string,
-  use: (permit: RateLimiter.Permit) => Effect.Effect<A, E>
-) => Effect.Effect<A, E | RateLimited | InvalidRequest>
 
 /** What a call asks for: a cell for each subject and column. */
 interface Question {
@@ -140,42 +115,9 @@ const staleWindow = (windows: Windows, error: PaidError): number => {
 /** So many calls may be spent on finding the one target that spoils a batch. */
 const maxSplits = 16
 
-/** What a permit's holder tells of its call. */
-const outcomeOf = (exit: Exit.Exit<unknown, WireError>): RateLimiter.Outcome =>
-  Option.match(Exit.causeOption(exit), {
-    onNone: () => ({ _tag: "Answered" }),
-    onSome: (cause) =>
-      Option.match(Cause.failureOption(cause), {
-        onNone: () => ({ _tag: "Answered" }),
-        onSome: (error) =>
-          error._tag === "RateLimited" ? { _tag: "Limited", retryAfter: error.retryAfter } : { _tag: "Answered" }
-      })
-  })
-
-/** Whether the provider may have charged for an attempt that failed so. */
-const mayBeBilled = (cause: Cause.Cause<WireError>): boolean =>
-  Option.match(Cause.failureOption(cause), {
-    onNone: () => true,
-    onSome: (error) => error._tag === "ProviderUnavailable" && error.mayBeBilled
-  })
-
-/** Those among whom a call is divided, and how much of it each of them wants. */
-const sharersOf = (flights: ReadonlyArray<Batcher.Flight>) => {
-  const sharers = new Map<Spender.Spender, number>()
-  const bought = new Set<string>()
-  for (const { cell } of flights) {
-    // A fact that two want is bought once.
-    const weight = bought.has(cell.key) ? 0 : 1
-    bought.add(cell.key)
-    sharers.set(cell.spender, (sharers.get(cell.spender) ?? 0) + weight)
-  }
-  return Array.from(sharers, ([spender, weight]) => ({ spender, weight }))
-}
+const cellsOf = (flights: ReadonlyArray<Batcher.Flight>) => flights.map(({ cell }) => cell)
 
 const nobody: Spender.Spender = { tenant: null, job: null }
-
-const isOf = ({ id, of }: CreditLedger.Holder, { job, tenant }: Spender.Spender): boolean =>
-  of === "account" || (of === "tenant" ? tenant === id : job === id)
 
 export const make = (
   wire: Wire,
@@ -185,33 +127,8 @@ export const make = (
     const send = yield* connect(wire, options)
     const cache = yield* ProviderCache
     const claims = yield* Claims
-    const limiter = yield* RateLimiter.RateLimiter
-    const ledger = yield* CreditLedger.CreditLedger
-    const account = accountOf({ ...options, provider: wire.provider })
-    const timeout = Duration.toMillis(options.timeout ?? "30 seconds")
-    const called = (operation: string, tenant: string | null): RateLimiter.Request => ({
-      provider: wire.provider,
-      operation,
-      account,
-      tenant,
-      rate: options.rateLimit ?? wire.rate,
-      concurrency: options.concurrency ?? 10,
-      maxWait: options.maxWait,
-      lease: timeout + 30_000
-    })
-    const batcher = yield* Batcher.make({
-      wait: options.batchWait ?? "10 millis",
-      gate: (tenant, operation, use) => limiter.withPermit(called(operation, tenant), use)
-    })
-    /** Equal spenders are one, so that they can be told apart by what they are. */
-    const spenders = new LRUCache<string, Spender.Spender>({ max: 10_000 })
-    const spenderOf = ({ job, tenant }: Spender.Spender): Spender.Spender => {
-      const by = { tenant: tenant ?? options.tenant ?? null, job }
-      const id = JSON.stringify([by.tenant, job])
-      const known = spenders.get(id)
-      if (known === undefined) spenders.set(id, by)
-      return known ?? by
-    }
+    const payment = yield* Payment.make(wire, options)
+    const batcher = yield* Batcher.make({ wait: options.batchWait ?? "10 millis", gate: payment.gate })
     const { windows } = cache
     const scope = scopeOf({ ...options, provider: wire.provider })
     const hasScope = options.cacheScope === undefined || isScopeName(options.cacheScope)
@@ -291,94 +208,13 @@ export const make = (
         }
       })
 
-    /** The first turn is there already. */
-    const turnsFrom = (first: RateLimiter.Permit | null, tenant: string | null): Turn => {
-      let left = first
-      return (operation, use) =>
-        Effect.suspend(() => {
-          const permit = left
-          left = null
-          return permit === null ? limiter.withPermit(called(operation, tenant), use) : use(permit)
-        })
-    }
-
-    /** A permit and nothing else. */
-    const unpaid =
-      (turn: Turn, operation: string) =>
-      <A>(attempt: Effect.Effect<Answered<A>, WireError>): Effect.Effect<A, WireError> =>
-        turn(operation, (permit) =>
-          Effect.flatMap(
-            Effect.onExit(attempt, (exit) => permit.over(outcomeOf(exit))),
-            ({ result, told }) => Effect.zipRight(told, result)
-          )
-        )
-
-    /**
-     * A permit; then the most the attempt can cost is held, it is sent, and what it did cost is booked. From the hold on it runs to
-     * its end, whatever becomes of whoever wanted it.
-     */
-    const paid =
-      <I, A>(
-        { name, price }: Operation<I, A>,
-        input: I,
-        turn: Turn,
-        flights: ReadonlyArray<Batcher.Flight>,
-        kept: (answer: Answered<A>, value: A) => Effect.Effect<void>
-      ) =>
-      (attempt: Effect.Effect<Answered<A>, WireError>): Effect.Effect<A, PaidError> => {
-        const { unit, upper } = price(input)
-        const sharers = sharersOf(flights)
-        const amounts = CreditLedger.apportion(
-          upper ?? 0,
-          sharers.map(({ weight }) => weight)
-        )
-        const held: Effect.Effect<CreditLedger.Reservation | null, PaidError> =
-          upper === 0
-            ? Effect.succeed(null)
-            : ledger
-                .reserve({
-                  provider: wire.provider,
-                  unit,
-                  account,
-                  operation: name,
-                  parts: sharers.map(({ spender }, i) => ({ ...spender, amount: amounts[i]! })),
-                  isUnpriced: upper === null,
-                  life: timeout + 60_000
-                })
-                // Prices are whole, and an id is new.
-                .pipe(Effect.catchTags({ InvalidAmount: Effect.die, ReservationClosed: Effect.die }))
-        return turn(name, (permit) =>
-          Effect.uninterruptible(
-            Effect.flatMap(held, (reservation) => {
-              const booked = (amount: number | null) =>
-                reservation === null ? Effect.void : ledger.close(reservation, amount)
-              const most = reservation?.parts.reduce((all, { amount }) => all + amount, 0) ?? 0
-              return Effect.flatMap(Effect.exit(attempt), (exit) => {
-                const over = permit.over(outcomeOf(exit))
-                if (Exit.isFailure(exit)) {
-                  const cost = mayBeBilled(exit.cause) ? most : null
-                  return Effect.zipRight(over, Effect.zipRight(booked(cost), Effect.failCause(exit.cause)))
-                }
-                const { charge, result, told } = exit.value
-                // What cannot be read was paid for all the same.
-                const answered = Effect.tapBoth(result, {
-                  onFailure: () => told,
-                  onSuccess: (value) => kept(exit.value, value)
-                })
-                return Effect.zipRight(over, Effect.zipRight(booked(charge.amount ?? most), answered))
-              })
-            })
-          )
-        )
-      }
-
     /** One call, or, where it is refused for some of its facts, as many as it takes to leave those out. */
     const purchase = <I, A>(
       operation: Operation<I, A>,
       facts: Facts<I, A>,
       input: I,
       flights: ReadonlyArray<Batcher.Flight>,
-      turn: Turn,
+      turn: Payment.Turn,
       splits: { left: number }
     ): Effect.Effect<void> => {
       const asked = question(facts, input)
@@ -395,15 +231,18 @@ export const make = (
         return purchase(operation, facts, narrower, part, turn, splits)
       }
       return Effect.catchAll(
-        Effect.map(send(operation, input, paid(operation, input, turn, flights, keep(facts, asked, flights))), () => {
-          // They have landed by now, unless an operation splits its answers wrongly: a defect is told, nobody waits for ever.
-          for (const { land } of flights)
-            land(Exit.die(new Error(`${operation.name} does not answer for its subjects`)))
-        }),
+        Effect.map(
+          send(operation, input, payment.paid(operation, input, turn, cellsOf(flights), keep(facts, asked, flights))),
+          () => {
+            // They have landed by now, unless an operation splits its answers wrongly: a defect is told, nobody waits for ever.
+            for (const { land } of flights)
+              land(Exit.die(new Error(`${operation.name} does not answer for its subjects`)))
+          }
+        ),
         (error): Effect.Effect<void> => {
           if (error instanceof BudgetExceeded) {
             // Whoever has spent all leaves the others' call.
-            const [others, spent] = partition(flights, ({ cell }) => isOf(error.budget, cell.spender))
+            const [others, spent] = partition(flights, ({ cell }) => Payment.isOf(error.budget, cell.spender))
             return Effect.zipRight(landStale(spent, error), others.length === 0 ? Effect.void : only(others))
           }
           if (!(error instanceof InvalidRequest) || subjects.length === 1 || splits.left < 2) {
@@ -458,11 +297,7 @@ export const make = (
 
     const buy =
       <I, A>(operation: Operation<I, A>, facts: Facts<I, A>, input: I) =>
-      (
-        batch: ReadonlyArray<Batcher.Flight>,
-        giveBack: Batcher.GiveBack,
-        permit: RateLimiter.Permit
-      ): Effect.Effect<void> =>
+      (batch: ReadonlyArray<Batcher.Flight>, giveBack: Batcher.GiveBack, permit: Permit): Effect.Effect<void> =>
         Effect.gen(function* () {
           const limit = facts.limit(input)
           /** Lands what has become known meanwhile; what is left is still to be bought. */
@@ -508,7 +343,7 @@ export const make = (
           if (mine.size === 0) return
           const left = yield* landKnown(batch.filter(({ cell }) => mine.has(cell.row)))
           if (left.length === 0) return
-          const turn = turnsFrom(permit, left[0]!.cell.spender.tenant)
+          const turn = payment.turns(permit, left[0]!.cell.spender.tenant)
           const parts = calls(operation, facts, input, left)
           // One is the rule, and needs no fiber of its own.
           yield* Effect.forEach(
@@ -592,10 +427,7 @@ export const make = (
       return Effect.withFiberRuntime((fiber) => {
         let saved = 0
         for (const { fact, state } of answer) if (state !== "bought") saved += fact.paid ?? 0
-        if (saved > 0) {
-          const { provider, unit } = wire
-          ledger.saved({ provider, unit, account, operation: name }, cells[0]!.spender, saved)
-        }
+        if (saved > 0) payment.saved(name, cells[0]!.spender, saved)
         const listen = fiber.getFiberRef(collector)
         if (listen !== null) {
           listen(cells.map((cell, i) => provenance(name, cell, answer[i]!)))
@@ -615,7 +447,7 @@ export const make = (
         })
       }
       return Effect.withFiberRuntime((fiber) => {
-        const asked = question(facts, input, spenderOf(fiber.getFiberRef(Spender.current)))
+        const asked = question(facts, input, payment.spenderOf(fiber.getFiberRef(Spender.current)))
         const now = Context.get(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
         const near = cache.near(asked.cells, now)
         if (near?.every((fact) => now < fact.freshUntil && covers(asked.limit, fact))) {
@@ -660,8 +492,7 @@ export const make = (
         })
       )
 
-    const free: PaidCall["free"] = (operation, input) =>
-      send(operation, input, unpaid(turnsFrom(null, options.tenant ?? null), operation.name))
+    const free: PaidCall["free"] = (operation, input) => send(operation, input, payment.free(operation.name))
 
     /** The inputs of the calls that it takes, as the batcher would make them, and what is known already. */
     const missing = <I, A>(operation: Operation<I, A>, facts: Facts<I, A>, input: I) =>
@@ -703,7 +534,7 @@ export const make = (
             lower: prices.reduce((sum, { lower }) => sum + lower, 0),
             upper: uppers.reduce((sum, upper) => (sum === null || upper === null ? null : sum + upper), 0)
           },
-          time: yield* limiter.timeFor(called(name, options.tenant ?? null), prices.length)
+          time: yield* payment.timeFor(name, prices.length)
         }
       })
 
@@ -725,6 +556,6 @@ export const make = (
       rows,
       free,
       ask: (operation, input) => ({ operation, input, plan: plan(operation, input) }),
-      reconcile: (usage, options) => ledger.reconcile(account, usage, options)
+      reconcile: payment.reconcile
     }
   })

@@ -58,7 +58,7 @@ const windows = entry("", 0).windows
 const figures = (books: Books.Books) =>
   Effect.all({
     balances: Effect.forEach(windows, ({ anchor, name }) => books.balance("ahrefs.api_units", name, anchor)),
-    audit: Effect.map(books.audited("ahrefs.api_units", ""), (all) => all.map(({ cursor: _, ...rest }) => rest))
+    audit: Effect.map(books.audited("ahrefs.api_units", ""), (all) => all.map((one) => ({ ...one, cursor: "" })))
   })
 const usage = (books: Books.Books, now: number) =>
   Effect.map(books.usage("ahrefs.api_units", [Books.dayOf(now)]), (days) =>

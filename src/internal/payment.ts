@@ -1,0 +1,222 @@
+/** What is done around an attempt, so that it leaves in its turn and is paid for by those who want it: permit, hold, send, book. */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import { LRUCache } from "lru-cache"
+import * as CreditLedger from "../CreditLedger.js"
+import type { Operation, Wire } from "../Operation.js"
+import type { InvalidRequest, LedgerUnavailable, PaidError, RateLimited, WireError } from "../ProviderError.js"
+import * as RateLimiter from "../RateLimiter.js"
+import type { Spender } from "../Spender.js"
+import type { Usage } from "../Usage.js"
+import type { Gate } from "./batcher.js"
+import type { Answered } from "./http.js"
+import { accountOf } from "./scope.js"
+
+export interface Options {
+  readonly tenant?: string | undefined
+  readonly rateLimit?: RateLimiter.Rate | undefined
+  readonly maxWait?: Duration.DurationInput | undefined
+  readonly concurrency?: number | undefined
+}
+
+/** A fact that is wanted, and by whom. */
+interface Wanted {
+  readonly key: string
+  readonly spender: Spender
+}
+
+/** Takes the turn of a call, the first time perhaps one that came already. */
+export type Turn = <A, E>(
+  operation: string,
+  use: (permit: RateLimiter.Permit) => Effect.Effect<A, E>
+) => Effect.Effect<A, E | RateLimited | InvalidRequest>
+
+/** Runs around each attempt. */
+type Around<A, E> = (attempt: Effect.Effect<Answered<A>, WireError>) => Effect.Effect<A, E>
+
+export interface Payment {
+  readonly gate: Gate
+  /** Turns of which the first may be there already. */
+  readonly turns: (first: RateLimiter.Permit | null, tenant: string | null) => Turn
+  readonly free: <A>(operation: string) => Around<A, WireError>
+  readonly paid: <I, A>(
+    operation: Operation<I, A>,
+    input: I,
+    turn: Turn,
+    wanted: ReadonlyArray<Wanted>,
+    kept: (answer: Answered<A>, value: A) => Effect.Effect<void>
+  ) => Around<A, PaidError>
+  /** Who pays for what a fiber asks; equal ones are one. */
+  readonly spenderOf: (asking: Spender) => Spender
+  readonly saved: (operation: string, by: Spender, amount: number) => void
+  readonly timeFor: (operation: string, calls: number) => Effect.Effect<Duration.Duration>
+  readonly reconcile: (
+    usage: Usage,
+    options?: { readonly adopt?: boolean | undefined }
+  ) => Effect.Effect<CreditLedger.Reconciliation, LedgerUnavailable | CreditLedger.InvalidAmount>
+}
+
+/** What a permit's holder tells of its call. */
+const outcomeOf = (exit: Exit.Exit<unknown, WireError>): RateLimiter.Outcome => {
+  const failure = Option.getOrNull(Option.flatMap(Exit.causeOption(exit), Cause.failureOption))
+  return failure?._tag === "RateLimited" ? { _tag: "Limited", retryAfter: failure.retryAfter } : { _tag: "Answered" }
+}
+
+/** Whether the provider may have charged for an attempt that failed so; for one that died it may. */
+const mayBeBilled = (cause: Cause.Cause<WireError>): boolean => {
+  const failure = Option.getOrNull(Cause.failureOption(cause))
+  return failure === null || (failure._tag === "ProviderUnavailable" && failure.mayBeBilled)
+}
+
+/** Those among whom a call is divided, and how much of it each of them wants. */
+const sharersOf = (wanted: ReadonlyArray<Wanted>) => {
+  const sharers = new Map<Spender, number>()
+  const bought = new Set<string>()
+  for (const { key, spender } of wanted) {
+    // A fact that two want is bought once.
+    const weight = bought.has(key) ? 0 : 1
+    bought.add(key)
+    sharers.set(spender, (sharers.get(spender) ?? 0) + weight)
+  }
+  return Array.from(sharers, ([spender, weight]) => ({ spender, weight }))
+}
+
+/** Whether a budget is one that the spender spends of. */
+export const isOf = ({ id, of }: CreditLedger.Holder, { job, tenant }: Spender): boolean =>
+  of === "account" || (of === "tenant" ? tenant === id : job === id)
+
+export const make = (
+  { provider, rate, unit }: Wire,
+  options: Options & {
+    readonly apiKey: Redacted.Redacted
+    readonly apiUrl?: string | undefined
+    readonly timeout?: Duration.DurationInput | undefined
+  }
+): Effect.Effect<Payment, never, RateLimiter.RateLimiter | CreditLedger.CreditLedger> =>
+  Effect.gen(function* () {
+    const limiter = yield* RateLimiter.RateLimiter
+    const ledger = yield* CreditLedger.CreditLedger
+    const account = accountOf({ ...options, provider })
+    const timeout = Duration.toMillis(options.timeout ?? "30 seconds")
+
+    const called = (operation: string, tenant: string | null): RateLimiter.Request => ({
+      provider,
+      operation,
+      account,
+      tenant,
+      rate: options.rateLimit ?? rate,
+      concurrency: options.concurrency ?? 10,
+      maxWait: options.maxWait,
+      lease: timeout + 30_000
+    })
+
+    /** The first turn is there already. */
+    const turns = (first: RateLimiter.Permit | null, tenant: string | null): Turn => {
+      let left = first
+      return (operation, use) =>
+        Effect.suspend(() => {
+          const permit = left
+          left = null
+          return permit === null ? limiter.withPermit(called(operation, tenant), use) : use(permit)
+        })
+    }
+
+    /** A permit and nothing else: for what costs nothing. */
+    const free =
+      (operation: string) =>
+      <A>(attempt: Effect.Effect<Answered<A>, WireError>): Effect.Effect<A, WireError> =>
+        limiter.withPermit(called(operation, options.tenant ?? null), (permit) =>
+          Effect.flatMap(
+            Effect.onExit(attempt, (exit) => permit.over(outcomeOf(exit))),
+            ({ result, told }) => Effect.zipRight(told, result)
+          )
+        )
+
+    /**
+     * A permit; then the most the attempt can cost is held, it is sent, and what it did cost is booked. From the hold on it runs to
+     * its end, whatever becomes of whoever wanted it.
+     */
+    const paid =
+      <I, A>(
+        { name, price }: Operation<I, A>,
+        input: I,
+        turn: Turn,
+        wanted: ReadonlyArray<Wanted>,
+        kept: (answer: Answered<A>, value: A) => Effect.Effect<void>
+      ) =>
+      (attempt: Effect.Effect<Answered<A>, WireError>): Effect.Effect<A, PaidError> => {
+        const { unit, upper } = price(input)
+        const sharers = sharersOf(wanted)
+        const amounts = CreditLedger.apportion(
+          upper ?? 0,
+          sharers.map(({ weight }) => weight)
+        )
+        const held: Effect.Effect<CreditLedger.Reservation | null, PaidError> =
+          upper === 0
+            ? Effect.succeed(null)
+            : ledger
+                .reserve({
+                  provider,
+                  unit,
+                  account,
+                  operation: name,
+                  parts: sharers.map(({ spender }, i) => ({ ...spender, amount: amounts[i]! })),
+                  isUnpriced: upper === null,
+                  life: timeout + 60_000
+                })
+                // Prices are whole, and an id is new.
+                .pipe(Effect.catchTags({ InvalidAmount: Effect.die, ReservationClosed: Effect.die }))
+        return turn(name, (permit) =>
+          Effect.uninterruptible(
+            Effect.flatMap(held, (reservation) => {
+              const booked = (amount: number | null) =>
+                reservation === null ? Effect.void : ledger.close(reservation, amount)
+              const most = reservation?.parts.reduce((all, { amount }) => all + amount, 0) ?? 0
+              return Effect.flatMap(Effect.exit(attempt), (exit) => {
+                const over = permit.over(outcomeOf(exit))
+                if (Exit.isFailure(exit)) {
+                  const cost = mayBeBilled(exit.cause) ? most : null
+                  return Effect.zipRight(over, Effect.zipRight(booked(cost), Effect.failCause(exit.cause)))
+                }
+                const { charge, result, told } = exit.value
+                // What cannot be read was paid for all the same.
+                const answered = Effect.tapBoth(result, {
+                  onFailure: () => told,
+                  onSuccess: (value) => kept(exit.value, value)
+                })
+                return Effect.zipRight(over, Effect.zipRight(booked(charge.amount ?? most), answered))
+              })
+            })
+          )
+        )
+      }
+
+    // Equal spenders are one, so that what they want is told apart by what they are.
+    const spenders = new LRUCache<string, Spender>({ max: 10_000 })
+    const seen = new WeakMap<Spender, Spender>()
+    const spenderOf = (asking: Spender): Spender => {
+      const before = seen.get(asking)
+      if (before !== undefined) return before
+      const by = { tenant: asking.tenant ?? options.tenant ?? null, job: asking.job }
+      const id = JSON.stringify([by.tenant, by.job])
+      const spender = spenders.get(id) ?? by
+      spenders.set(id, spender)
+      seen.set(asking, spender)
+      return spender
+    }
+
+    return {
+      gate: (tenant, operation, use) => limiter.withPermit(called(operation, tenant), use),
+      turns,
+      free,
+      paid,
+      spenderOf,
+      saved: (operation, by, amount) => ledger.saved({ provider, unit, account, operation }, by, amount),
+      timeFor: (operation, calls) => limiter.timeFor(called(operation, options.tenant ?? null), calls),
+      reconcile: (usage, options) => ledger.reconcile(account, usage, options)
+    }
+  })
