@@ -25,7 +25,7 @@ import type { StoreUnavailable } from "./CacheStore.js"
 import * as Books from "./internal/books.js"
 import * as BooksRedis from "./internal/booksRedis.js"
 import { countAlert } from "./internal/metrics.js"
-import type { Redis } from "./internal/redis.js"
+import { connect, defaultNamespace, type Options as RedisOptions, type Redis } from "./internal/redis.js"
 import { accountOf as fingerprintOf, word } from "./internal/scope.js"
 import type { Provider, Unit } from "./Operation.js"
 import { BudgetExceeded, LedgerUnavailable, PriceUnknown } from "./ProviderError.js"
@@ -900,6 +900,19 @@ export const layerMemory = (options: Options = {}): Layer.Layer<CreditLedger, Co
   Layer.scoped(
     CreditLedger,
     Effect.suspend(() => checked(Books.make(), options))
+  )
+
+/**
+ * For many processes, over Redis: one server (`url`), a `cluster` or `sentinel`s, over a connection of its own. `SharedState.layerRedis` has
+ * it with everything else, over one.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerRedis = (options: RedisOptions & Options): Layer.Layer<CreditLedger, ConfigError.ConfigError> =>
+  Layer.scoped(
+    CreditLedger,
+    Effect.flatMap(connect(options), (redis) => overRedis(redis, options.namespace ?? defaultNamespace, options))
   )
 
 /**

@@ -353,7 +353,7 @@ export const overRedis = (redis: Redis.Redis, options: StoreOptions): Effect.Eff
 /** The connection that the options describe. */
 export const connection = (options: RedisOptions) =>
   Effect.flatMap(checked(options), ({ deadline }) =>
-    Redis.make(options, { namespace: options.namespace ?? "seo", deadlineMillis: deadline })
+    Redis.make(options, { namespace: options.namespace ?? Redis.defaultNamespace, deadlineMillis: deadline })
   )
 
 /**

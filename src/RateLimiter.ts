@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
+import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -16,7 +17,7 @@ import { randomUUID } from "node:crypto"
 import * as Gate from "./internal/gate.js"
 import * as GateRedis from "./internal/gateRedis.js"
 import { timedWait } from "./internal/metrics.js"
-import type { Redis } from "./internal/redis.js"
+import { connect, defaultNamespace, type Options as RedisOptions, type Redis } from "./internal/redis.js"
 import type { Provider } from "./Operation.js"
 import { InvalidRequest, RateLimited } from "./ProviderError.js"
 
@@ -319,6 +320,19 @@ export const overRedis = (redis: Redis, namespace: string): Effect.Effect<Servic
  * @category Layers
  */
 export const layerMemory: Layer.Layer<RateLimiter> = Layer.effect(RateLimiter, memory)
+
+/**
+ * For many processes, over Redis: one server (`url`), a `cluster` or `sentinel`s, over a connection of its own. `SharedState.layerRedis` has
+ * it with everything else, over one.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerRedis = (options: RedisOptions): Layer.Layer<RateLimiter, ConfigError.ConfigError> =>
+  Layer.scoped(
+    RateLimiter,
+    Effect.flatMap(connect(options), (redis) => overRedis(redis, options.namespace ?? defaultNamespace))
+  )
 
 const open: Permit = { over: () => Effect.void }
 

@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import type { Keyv } from "keyv"
 import * as CreditLedger from "./CreditLedger.js"
 import * as Claims from "./internal/claims.js"
+import { defaultNamespace } from "./internal/redis.js"
 import * as ProviderCache from "./ProviderCache.js"
 import * as RateLimiter from "./RateLimiter.js"
 
@@ -95,7 +96,7 @@ export const layerRedis = (options: RedisOptions): Layer.Layer<SharedState, Conf
         return yield* Effect.fail(ConfigError.InvalidData(["claimLife"], "must be 300 ms to 10 minutes"))
       }
       const redis = yield* ProviderCache.connection(options)
-      const namespace = options.namespace ?? "seo"
+      const namespace = options.namespace ?? defaultNamespace
       return Layer.mergeAll(
         Layer.effect(ProviderCache.ProviderCache, ProviderCache.overRedis(redis, options)),
         Claims.layerRedis(redis, namespace, life),

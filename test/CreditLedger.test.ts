@@ -455,7 +455,8 @@ describe("a ledger over Redis", () => {
   it.scopedLive("is one for all processes", () =>
     Effect.gen(function* () {
       const server = yield* start()
-      const made = Effect.map(Layer.build(state(server, limited)), Context.get(CreditLedger.CreditLedger))
+      const layer = CreditLedger.layerRedis({ url: server.url, ...limited })
+      const made = Effect.map(Layer.build(Layer.fresh(layer)), Context.get(CreditLedger.CreditLedger))
       const ledgers = yield* Effect.all([made, made])
       const granted = yield* Effect.forEach(
         [...ledgers, ...ledgers, ...ledgers, ...ledgers],
@@ -492,6 +493,22 @@ describe("a ledger over Redis", () => {
       )
       yield* Effect.retry(spent, Schedule.spaced("100 millis").pipe(Schedule.intersect(Schedule.recurs(100))))
     }).pipe(Effect.provide(quietly))
+  )
+})
+
+describe("settings", () => {
+  const url = "redis://127.0.0.1:1"
+  it.effect.each([
+    CreditLedger.layerMemory({ budgets: budgetsOf([{ of: "job", id: "j", limit: -1 }]) }),
+    CreditLedger.layerRedis({ url, budgets: budgetsOf([{ of: "job", id: "j", limit: 1.5 }]) }),
+    CreditLedger.layerRedis({ url, deadline: 0 }),
+    CreditLedger.layerRedis({ url, namespace: "a b" }),
+    CreditLedger.layerRedis({ url: "nowhere" })
+  ])("that are wrong are told when the layer is built", (layer) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
+      assert.strictEqual(error._op, "InvalidData")
+    })
   )
 })
 

@@ -1,6 +1,7 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -12,7 +13,6 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as Ahrefs from "../src/Ahrefs.js"
-import * as Redis from "../src/internal/redis.js"
 import * as RateLimiter from "../src/RateLimiter.js"
 import * as SERanking from "../src/SERanking.js"
 import * as SharedState from "../src/SharedState.js"
@@ -174,9 +174,10 @@ describe("a limiter", () => {
 })
 
 describe("a limiter over Redis", () => {
-  const over = (server: { readonly url: string }) =>
-    Effect.flatMap(Redis.make(server, { namespace: "limits", deadlineMillis: 200 }), (redis) =>
-      RateLimiter.overRedis(redis, "limits")
+  const over = ({ url }: { readonly url: string }) =>
+    Effect.map(
+      Layer.build(RateLimiter.layerRedis({ url, namespace: "limits", deadline: 200 })),
+      Context.get(RateLimiter.RateLimiter)
     )
 
   it.scopedLive("is one for all processes", () =>

@@ -105,6 +105,19 @@ export const make = (): Gate<never> & {
   readonly note: (ticket: Ticket) => Effect.Effect<void>
 } => {
   const accounts = new Map<string, Account>()
+  let latest = -Infinity
+  let behind = 0
+
+  /** A clock that is set back would keep everybody waiting until it has caught up: here it goes on from where it was. */
+  const timed = <A>(work: (now: number) => A): Effect.Effect<A> =>
+    Effect.clockWith((clock) =>
+      Effect.sync(() => {
+        const now = clock.unsafeCurrentTimeMillis() + behind
+        if (now < latest) behind += latest - now
+        latest = Math.max(latest, now)
+        return work(latest)
+      })
+    )
 
   const accountOf = (id: string): Account => {
     const known = accounts.get(id)
@@ -200,24 +213,19 @@ export const make = (): Gate<never> & {
   }
 
   return {
-    decide: (ticket, place) =>
-      Effect.clockWith((clock) =>
-        Effect.succeed(decide(accountOf(ticket.account), ticket, place, clock.unsafeCurrentTimeMillis()))
-      ),
+    decide: (ticket, place) => timed((now) => decide(accountOf(ticket.account), ticket, place, now)),
     note: (ticket) =>
-      Effect.clockWith((clock) => {
+      timed((now) => {
         const account = accountOf(ticket.account)
-        const now = clock.unsafeCurrentTimeMillis()
         prune(account, ticket.allowance, now)
         account.log.push({ id: ticket.id, cost: ticket.cost, at: now })
-        return Effect.void
       }),
     over: (ticket, outcome) =>
-      Effect.clockWith((clock) => {
+      timed((now) => {
         const account = accountOf(ticket.account)
-        const now = clock.unsafeCurrentTimeMillis()
+        const { concurrency } = ticket.allowance
         const granted = account.log.find(({ id }) => id === ticket.id)
-        const wasFull = account.flying.size >= ticket.allowance.concurrency
+        const wasFull = account.flying.size >= concurrency
         account.flying.delete(ticket.id)
         account.queue = account.queue.filter(({ id }) => id !== ticket.id)
         if (outcome._tag !== "Answered") account.log = account.log.filter(({ id }) => id !== ticket.id)
@@ -228,18 +236,16 @@ export const make = (): Gate<never> & {
         if (wasFull || outcome._tag === "Unsent") wake(account)
         prune(account, ticket.allowance, now)
         if (isIdle(account, now)) accounts.delete(ticket.account)
-        return Effect.void
       }),
     pace: (id, allowance) =>
-      Effect.clockWith((clock) => {
+      timed((now) => {
         const account = accountOf(id)
-        const now = clock.unsafeCurrentTimeMillis()
         prune(account, allowance, now)
-        return Effect.succeed({
+        return {
           limit: limitOf(account, allowance, now),
           taken: sum(account.log) + sum(account.queue),
           pause: Math.max(0, account.pausedUntil - now)
-        })
+        }
       }),
     listen: (id, moved) => {
       const { waiting } = accountOf(id)

@@ -1,6 +1,7 @@
 /** The one place that touches node-redis: connections that never hang their callers, and come back by themselves. */
 import KeyvRedis, { createClient, createCluster, createSentinel } from "@keyv/redis"
 import * as ConfigError from "effect/ConfigError"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { constVoid } from "effect/Function"
@@ -121,6 +122,22 @@ const connected = (
     )
     return { client: one, isReady: () => ("isReady" in one ? one.isReady : hasConnected) }
   })
+
+/** How a connection is opened. */
+export type Options = Server & {
+  readonly namespace?: string | undefined
+  readonly deadline?: Duration.DurationInput | undefined
+}
+
+export const defaultNamespace = "seo"
+
+/** A connection as its options say. */
+export const connect = (options: Options): Effect.Effect<Redis, ConfigError.ConfigError, Scope.Scope> => {
+  const deadlineMillis = Math.round(Duration.toMillis(options.deadline ?? 50))
+  return deadlineMillis >= 1 && deadlineMillis <= 60_000
+    ? make(options, { namespace: options.namespace ?? defaultNamespace, deadlineMillis })
+    : Effect.fail(ConfigError.InvalidData(["deadline"], "must be 1 ms to a minute"))
+}
 
 export const make = (
   server: Server,

@@ -49,7 +49,10 @@ const steps = FastCheck.array(
     FastCheck.record({ ...tagged("settle"), id, amount }),
     FastCheck.record({ ...tagged("book"), id, amount }),
     FastCheck.record({ ...tagged("cancel"), id }),
-    FastCheck.record({ ...tagged("wait"), millis: FastCheck.constantFrom(1_000, 61_000, 3_600_001, day, 8 * day) })
+    FastCheck.record({
+      ...tagged("wait"),
+      millis: FastCheck.constantFrom(1_000, 61_000, 3_600_001, day, 8 * day, -1_000, -day)
+    })
   ),
   { minLength: 1, maxLength: 25 }
 ) satisfies FastCheck.Arbitrary<ReadonlyArray<Step>>

@@ -166,6 +166,19 @@ describe("a gate", () => {
     })
   )
 
+  it.effect("goes on when the clock is set back", () =>
+    Effect.gen(function* () {
+      const gate = Gate.make()
+      const narrow = { limit: 1 }
+      yield* TestClock.setTime(10_000_000)
+      yield* gate.decide(ticket(0, 1, "t", narrow), null)
+      yield* TestClock.setTime(1_000_000)
+      assert.deepInclude(yield* gate.decide(ticket(1, 1, "t", narrow), null), { isGranted: false, wait: 1_000 })
+      yield* TestClock.adjust(1_000)
+      assert.isTrue((yield* gate.decide(ticket(1, 1, "t", narrow), 2)).isGranted)
+    })
+  )
+
   it.effect("keeps no place for those who ask no more", () =>
     Effect.gen(function* () {
       const gate = Gate.make()
