@@ -367,7 +367,7 @@ export interface Options {
   readonly freeDomainRating?: boolean | undefined
   /** The tenant on whose behalf this service calls, where `Spender.as` names none. */
   readonly tenant?: string | undefined
-  /** What the account may call in any window of time, free calls included. Default 60 calls a minute. */
+  /** What the account may call in any window of time, free calls included. Default 60 a minute (platform: 10 a second). */
   readonly rateLimit?: RateLimiter.Rate | undefined
   /** A call that would have to wait longer for its turn fails with `RateLimited`. Default 10 minutes. */
   readonly maxWait?: Duration.DurationInput | undefined

@@ -275,7 +275,7 @@ export interface Options {
   readonly resendTimedOut?: boolean | undefined
   /** The tenant on whose behalf this service calls, where `Spender.as` names none. */
   readonly tenant?: string | undefined
-  /** What the account may call in any window of time, free calls included. Default 10 calls a second (a trial account has 1). */
+  /** What the account may call in any window of time, free calls included. Default 10 a second; a trial account has 1. */
   readonly rateLimit?: RateLimiter.Rate | undefined
   /** A call that would have to wait longer for its turn fails with `RateLimited`. Default 10 minutes. */
   readonly maxWait?: Duration.DurationInput | undefined

@@ -138,7 +138,8 @@ export const platform: Contract = {
   contract: "platform",
   unit: "row_credits",
   apiUrl: "https://api.ahrefs.com/v3",
-  rate: { requests: 60, per: "1 minute" },
+  // The contract names none: the limiter learns a lower one from refusals.
+  rate: { requests: 10, per: "1 second" },
   authorization: (apiKey) => `Bearer ${apiKey}`,
   chargeHeader: null,
   classify,

@@ -78,7 +78,11 @@ type Opening = Effect.Effect<
   HttpClient.HttpClient | SharedState | Scope.Scope
 >
 
-const ofAhrefs = (account: Account, freeDomainRating: boolean, onCharge: OnCharge): Opening =>
+const ofAhrefs = (
+  account: Account & Pick<Ahrefs.Options, "rateLimit">,
+  freeDomainRating: boolean,
+  onCharge: OnCharge
+): Opening =>
   Effect.map(Ahrefs.make({ ...account, batchWait, freeDomainRating, onCharge }), ({ getDomainRatingsStream }) => {
     const isVendor = account.contract === "vendor"
     return {
@@ -119,11 +123,12 @@ const ofSERanking = (account: Account, onCharge: OnCharge): Opening =>
   )
 
 // Nobody waits for a rate limit where nothing is asked.
+const noLimit = { requests: 100_000, per: "1 second" } as const
 const ofNobody = (freeDomainRating: boolean, onCharge: OnCharge): Opening =>
   Effect.flatMap(AhrefsSimulator.make({ seed: 1, rateLimit: false }), ({ httpClient }) =>
     Effect.provideService(
       ofAhrefs(
-        { apiKey: Redacted.make("simulated"), contract: "vendor", apiUrl: undefined },
+        { apiKey: Redacted.make("simulated"), contract: "vendor", apiUrl: undefined, rateLimit: noLimit },
         freeDomainRating,
         onCharge
       ),

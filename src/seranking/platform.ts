@@ -300,6 +300,7 @@ export const platform: Contract = {
   contract: "platform",
   unit: "row_credits",
   apiUrl: "https://api4.seranking.com",
+  // The contract names none: the limiter learns a lower one from refusals.
   rate: { requests: 10, per: "1 second" },
   authorization: (apiKey) => `Token ${apiKey}`,
   chargeHeader: null,
