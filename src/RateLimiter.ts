@@ -78,6 +78,8 @@ export type Outcome =
  * @category Models
  */
 export interface Permit {
+  /** Run right before the call is sent: where that is late, the account's window is told. */
+  readonly leaves: Effect.Effect<void>
   /** Tells what became of it. Only the first time counts. */
   readonly over: (outcome: Outcome) => Effect.Effect<void>
 }
@@ -113,7 +115,9 @@ const defaultLease = Duration.minutes(2)
  * Between a call's leaving here and its being counted there passes time, and not the same for each. So much longer than the
  * provider's the window is here: a twenty-fifth, at most half a second.
  */
-const windowOf = (per: number): number => per + Math.min(500, per / 25)
+const slackOf = (per: number): number => Math.min(500, per / 25)
+
+const perOf = ({ per }: Rate): number => Duration.toMillis(per)
 
 const ticketOf = ({ account, concurrency, cost = 1, lease = defaultLease, rate, tenant }: Request): Gate.Ticket => ({
   id: randomUUID(),
@@ -122,7 +126,7 @@ const ticketOf = ({ account, concurrency, cost = 1, lease = defaultLease, rate, 
   cost,
   allowance: {
     limit: rate.requests,
-    window: windowOf(Duration.toMillis(rate.per)),
+    window: perOf(rate) + slackOf(perOf(rate)),
     concurrency,
     lease: Duration.toMillis(lease)
   }
@@ -177,6 +181,8 @@ const turns = () => {
 /** A decision, and the gate it was made at. */
 interface Made {
   readonly decision: Gate.Decision
+  /** By this process's clock, before it was asked. */
+  readonly grantedAt: number
   readonly gate: Gate.Gate
   readonly ticket: Gate.Ticket
 }
@@ -188,26 +194,40 @@ const make = (shared: Gate.Gate | null): Service => {
   const inTurn = turns()
   let processes = 1
 
-  const decide = (ticket: Gate.Ticket, place: number | null): Effect.Effect<Made> => {
-    const alone = Effect.suspend(() => {
-      const share = shareOf(ticket, processes)
-      return Effect.map(local.decide(share, place), (decision) => ({ decision, gate: local, ticket: share }))
+  const decide = (ticket: Gate.Ticket, place: number | null): Effect.Effect<Made> =>
+    Effect.flatMap(Clock.currentTimeMillis, (grantedAt) => {
+      const alone = Effect.suspend(() => {
+        const share = shareOf(ticket, processes)
+        return Effect.map(local.decide(share, place), (decision) => ({
+          decision,
+          grantedAt,
+          gate: local,
+          ticket: share
+        }))
+      })
+      if (shared === null) return alone
+      return Effect.matchEffect(shared.decide(ticket, place), {
+        onFailure: () => alone,
+        onSuccess: (decision) => {
+          processes = Math.max(1, decision.processes)
+          const made = { decision, grantedAt, gate: shared, ticket }
+          // Alone, this process would go on from what it has sent.
+          return decision.isGranted ? Effect.as(local.note(ticket), made) : Effect.succeed(made)
+        }
+      })
     })
-    if (shared === null) return alone
-    return Effect.matchEffect(shared.decide(ticket, place), {
-      onFailure: () => alone,
-      onSuccess: (decision) => {
-        processes = Math.max(1, decision.processes)
-        const made = { decision, gate: shared, ticket }
-        // Alone, this process would go on from what it has sent.
-        return decision.isGranted ? Effect.as(local.note(ticket), made) : Effect.succeed(made)
-      }
-    })
-  }
 
-  const permitOf = ({ gate, ticket }: Made): Permit => {
+  const permitOf = ({ gate, grantedAt, ticket }: Made, { rate }: Request): Permit => {
     let isOver = false
     return {
+      leaves: Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        // Half of the slack is for the way to the provider.
+        now - grantedAt <= slackOf(perOf(rate)) / 2
+          ? Effect.void
+          : Effect.catchAll(gate.leaves(ticket), ({ message }) =>
+              Effect.logDebug(`The limiter was not told that a call left late: ${message}`)
+            )
+      ),
       over: (outcome) =>
         Effect.suspend(() => {
           if (isOver) return Effect.void
@@ -258,7 +278,7 @@ const make = (shared: Gate.Gate | null): Service => {
         }
       })
       return waiting.pipe(
-        Effect.onError(() => permitOf(made).over({ _tag: "Unsent" })),
+        Effect.onError(() => permitOf(made, request).over({ _tag: "Unsent" })),
         Effect.ensuring(
           Effect.sync(() => {
             for (const stop of stops) stop()
@@ -286,7 +306,7 @@ const make = (shared: Gate.Gate | null): Service => {
         inTurn(`${asked.account} ${asked.tenant}`, granted(since), restore)
       )
       return Effect.flatMap(inQueue, (made) => {
-        const permit = permitOf(made)
+        const permit = permitOf(made, request)
         return Effect.ensuring(restore(use(permit)), permit.over({ _tag: "Unsent" }))
       })
     })
@@ -334,7 +354,7 @@ export const layerRedis = (options: RedisOptions): Layer.Layer<RateLimiter, Conf
     Effect.flatMap(connect(options), (redis) => overRedis(redis, options.namespace ?? defaultNamespace))
   )
 
-const open: Permit = { over: () => Effect.void }
+const open: Permit = { leaves: Effect.void, over: () => Effect.void }
 
 /**
  * Every call leaves at once.

@@ -112,6 +112,18 @@ describe("a limiter", () => {
     })
   )
 
+  it.effect("counts a call from when it is sent, where that is late", () =>
+    Effect.gen(function* () {
+      const limiter = yield* RateLimiter.memory
+      const one = { rate: { requests: 1, per: "10 seconds" } } as const
+      const late = limiter.withPermit(request(one), ({ leaves, over }) =>
+        Effect.sleep("5 seconds").pipe(Effect.zipRight(leaves), Effect.zipRight(over(answered)))
+      )
+      yield* driven(late, "1 second")
+      assert.strictEqual(yield* driven(sent(limiter, one), "1 second"), 5_000 + window)
+    })
+  )
+
   it.effect("fails at once with RateLimited where it would be too long, and keeps no place for it", () =>
     Effect.gen(function* () {
       const limiter = yield* RateLimiter.memory

@@ -54,6 +54,8 @@ export interface Pace {
 
 export interface Gate<out E = StoreUnavailable> {
   readonly decide: (ticket: Ticket, place: number | null) => Effect.Effect<Decision, E>
+  /** A call leaves only now: its window begins now, not when it was granted. */
+  readonly leaves: (ticket: Ticket) => Effect.Effect<void, E>
   readonly over: (ticket: Ticket, outcome: Outcome) => Effect.Effect<void, E>
   readonly pace: (account: string, allowance: Allowance) => Effect.Effect<Pace, E>
   /** Calls `moved` when the account's queue may have moved on, until it is ended. */
@@ -219,6 +221,13 @@ export const make = (): Gate<never> & {
         const account = accountOf(ticket.account)
         prune(account, ticket.allowance, now)
         account.log.push({ id: ticket.id, cost: ticket.cost, at: now })
+      }),
+    leaves: (ticket) =>
+      timed((now) => {
+        const account = accountOf(ticket.account)
+        const granted = account.log.find(({ id }) => id === ticket.id)
+        if (granted === undefined) return
+        account.log = [...account.log.filter((one) => one !== granted), { ...granted, at: now }]
       }),
     over: (ticket, outcome) =>
       timed((now) => {

@@ -105,6 +105,9 @@ redis.call('ZADD', alive, now + math.min(wait, ${constants.heartbeat}) + ${const
 keep()
 return {0, place, math.ceil(wait), count}`
 
+const leavesScript = `${common}
+redis.call('ZADD', log, 'XX', now, ARGV[6])`
+
 const overScript = `${common}
 local member, outcome, said, channel, account = ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9], ARGV[10]
 local at = tonumber(redis.call('ZSCORE', log, member)) or now
@@ -181,6 +184,7 @@ export const make = (
           }
         )
       },
+      leaves: (ticket) => Effect.asVoid(run(leavesScript, ticket.account, ticket.allowance, memberOf(ticket))),
       over: (ticket, outcome: Outcome) => {
         const said = outcome._tag === "Limited" && outcome.pause !== null ? String(outcome.pause) : ""
         const { account, allowance } = ticket

@@ -131,7 +131,7 @@ export const make = (
       <A>(attempt: Effect.Effect<Answered<A>, WireError>): Effect.Effect<A, WireError> =>
         limiter.withPermit(called(operation, options.tenant ?? null), (permit) =>
           Effect.flatMap(
-            Effect.onExit(attempt, (exit) => permit.over(outcomeOf(exit))),
+            Effect.onExit(Effect.zipRight(permit.leaves, attempt), (exit) => permit.over(outcomeOf(exit))),
             ({ result, told }) => Effect.zipRight(told, result)
           )
         )
@@ -176,7 +176,7 @@ export const make = (
               const booked = (amount: number | null) =>
                 reservation === null ? Effect.void : ledger.close(reservation, amount)
               const most = reservation?.parts.reduce((all, { amount }) => all + amount, 0) ?? 0
-              return Effect.flatMap(Effect.exit(attempt), (exit) => {
+              return Effect.flatMap(Effect.exit(Effect.zipRight(permit.leaves, attempt)), (exit) => {
                 const over = permit.over(outcomeOf(exit))
                 if (Exit.isFailure(exit)) {
                   const cost = mayBeBilled(exit.cause) ? most : null

@@ -39,7 +39,7 @@ const made = ({ buy, concurrency = 10, look = Effect.succeed, size = 3, wait = 1
     const permits = yield* Effect.makeSemaphore(concurrency)
     const batcher = yield* Batcher.make({
       wait,
-      gate: (_tenant, _operation, use) => permits.withPermits(1)(use({ over: () => Effect.void }))
+      gate: (_tenant, _operation, use) => permits.withPermits(1)(use({ leaves: Effect.void, over: () => Effect.void }))
     })
     const looks: Array<ReadonlyArray<string>> = []
     const buys: Array<ReadonlyArray<string>> = []

@@ -166,6 +166,25 @@ describe("a gate", () => {
     })
   )
 
+  it.scoped("counts a call from when it leaves, where it leaves late", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const redis = yield* Redis.make(server, { namespace: "gate", deadlineMillis: 500 })
+      const narrow = { limit: 1 }
+      let now = 1_000_000
+      for (const gate of [Gate.make(), yield* GateRedis.make(redis, "gate", () => String(now))]) {
+        now = 1_000_000
+        yield* TestClock.setTime(now)
+        yield* gate.decide(ticket(0, 1, "t", narrow), null)
+        now += 700
+        yield* TestClock.setTime(now)
+        yield* gate.leaves(ticket(0, 1, "t", narrow))
+        yield* gate.leaves(ticket(5, 1, "t", narrow))
+        assert.deepInclude(yield* gate.decide(ticket(1, 1, "t", narrow), null), { isGranted: false, wait: 1_000 })
+      }
+    })
+  )
+
   it.effect("goes on when the clock is set back", () =>
     Effect.gen(function* () {
       const gate = Gate.make()
