@@ -2,6 +2,8 @@ import { credits } from "./credits.js"
 import { decode } from "./decode.js"
 import type { Section } from "./measure.js"
 import { hits } from "./hits.js"
+import { ledger } from "./ledger.js"
+import { limiter } from "./limiter.js"
 import { overhead } from "./overhead.js"
 import { score } from "./score.js"
 import { stampedes } from "./stampede.js"
@@ -16,5 +18,7 @@ export const sections: Readonly<Record<string, Section>> = {
   score,
   hits,
   stampede: stampedes,
-  credits
+  credits,
+  ledger,
+  limiter
 }

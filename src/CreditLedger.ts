@@ -49,7 +49,8 @@ export interface Holder {
  * - `alerts`: shares of the limit that `alerts` tells of when they are spent; default 0.8 and 1
  * - `unpricedCall`: what is held for a call whose contract states no price, and booked for it. Without it such calls are refused
  *
- * A monthly budget counts all of its month, any other what is spent from when it was first set.
+ * A monthly budget counts all of its month, any other what is spent from when it was first set. Over Redis a budget that is for
+ * ever is forgotten 400 days after its last call, unless `CreditLedgerSql` remembers.
  *
  * @since 0.1.0
  * @category Models
@@ -282,7 +283,7 @@ export interface Service {
   ) => Effect.Effect<Reservation, BudgetExceeded | PriceUnknown | LedgerUnavailable | InvalidAmount | ReservationClosed>
   /**
    * Books what a call did cost, once: also when its hold has expired, and may overdraw a budget then, as the money is gone. The
-   * amount is divided like the parts.
+   * amount is divided like the parts. After `LedgerUnavailable` it may be booked or not: settle again, `ReservationClosed` tells.
    */
   readonly settle: (
     reservation: Reservation,
@@ -584,6 +585,17 @@ const make = (
       return new ReservationClosed({ id, state, message: `The reservation is ${state} already; nothing was changed.` })
     }
 
+    /** Rung when there is something to tell the books behind everybody's back, a second later. */
+    const bell = yield* Queue.sliding<void>(1)
+
+    /** What could not be booked yet. */
+    const unbooked = new Map<string, Effect.Effect<void, { readonly message: string }>>()
+    const later = (id: string, work: Effect.Effect<void, { readonly message: string }>) =>
+      Effect.suspend(() => {
+        unbooked.set(id, work)
+        return Effect.asVoid(Queue.offer(bell, undefined))
+      })
+
     const reserve: Service["reserve"] = (request) =>
       Effect.gen(function* () {
         yield* Effect.forEach(request.parts, ({ amount }) => checkedAmount("amount", amount), { discard: true })
@@ -596,14 +608,16 @@ const make = (
         )
         const { entry } = reservation
         const isLimited = entry.windows.some(({ limit }) => limit !== null)
-        const done = yield* Effect.catchAll(
-          remembering<Exclude<Books.Reserved, Books.Blank>>(reservation, (mayBeBlank) =>
-            books.reserve(entry, mayBeBlank)
-          ),
-          ({ message }) =>
-            (onLedgerUnavailable ?? (isLimited ? "refuse" : "allow")) === "allow"
-              ? Effect.succeed({ _tag: "Held" as const })
-              : unavailable(request, { message })
+        const isAllowed = (onLedgerUnavailable ?? (isLimited ? "refuse" : "allow")) === "allow"
+        unbooked.delete(entry.id)
+        const asked = remembering<Exclude<Books.Reserved, Books.Blank>>(reservation, (mayBeBlank) =>
+          books.reserve(entry, mayBeBlank)
+        )
+        // What was not answered may be held all the same: nobody would ever give it back.
+        const refused = (error: { readonly message: string }) =>
+          Effect.zipRight(later(entry.id, Effect.asVoid(books.cancel(entry))), unavailable(request, error))
+        const done = yield* Effect.uninterruptible(
+          Effect.catchAll(asked, (error) => (isAllowed ? Effect.succeed({ _tag: "Held" as const }) : refused(error)))
         )
         if (done._tag === "Over") return yield* exceeded(reservation, done)
         if (done._tag === "Closed") return yield* closedAs(entry.id, done.state)
@@ -676,29 +690,25 @@ const make = (
         (done) => settled(reservation, done)
       )
 
-    /** Rung when there is something to tell the books behind everybody's back, a second later. */
-    const bell = yield* Queue.sliding<void>(1)
-
-    /** What could not be booked yet. */
-    const unbooked = new Map<string, Effect.Effect<void, { readonly message: string }>>()
-
     const close: Service["close"] = (reservation, amount) => {
       const { entry, id } = reservation
       const spent = spentOf(reservation, amount ?? 0)
-      const work = Effect.asVoid(
+      const booked = remembering<Books.Closed>(reservation, (mayBeBlank) => books.book(entry, spent, mayBeBlank))
+      const work = amount === null ? books.cancel(entry) : Effect.tap(booked, (done) => told(reservation, spent, done))
+      // A booking that was not answered may be there all the same, and be told by nobody.
+      const again =
         amount === null
-          ? books.cancel(entry)
-          : Effect.tap(
-              remembering<Books.Closed>(reservation, (mayBeBlank) => books.book(entry, spent, mayBeBlank)),
-              (done) => told(reservation, spent, done)
+          ? work
+          : Effect.tap(booked, (done) =>
+              told(
+                reservation,
+                spent,
+                done._tag === "Closed" ? { ...done, _tag: "Done", isLate: false, crossings: [] } : done
+              )
             )
-      )
-      return Effect.catchAll(work, ({ message }) =>
+      return Effect.catchAll(Effect.asVoid(work), ({ message }) =>
         Effect.zipRight(
-          Effect.zipRight(
-            Effect.sync(() => unbooked.set(id, work)),
-            Queue.offer(bell, undefined)
-          ),
+          later(id, Effect.asVoid(again)),
           Effect.logWarning(`What a call has cost is booked when the ledger answers again: ${message}`)
         )
       )
@@ -717,22 +727,34 @@ const make = (
     )
 
     const savings = new Map<string, Map<string, number>>()
-    const saved: Service["saved"] = (call, by, amount) => {
-      const name = bookOf(call)
-      let fields = savings.get(name)
-      if (fields === undefined) savings.set(name, (fields = new Map()))
-      const field = fieldOf(call.account, by, call.operation)
+    const save = (book: string, field: string, amount: number): void => {
+      let fields = savings.get(book)
+      if (fields === undefined) savings.set(book, (fields = new Map()))
       fields.set(field, (fields.get(field) ?? 0) + amount)
+    }
+    const saved: Service["saved"] = (call, by, amount) => {
+      save(bookOf(call), fieldOf(call.account, by, call.operation), amount)
       Queue.unsafeOffer(bell, undefined)
     }
     const tellSaved = Effect.suspend(() => {
-      const told = Array.from(savings)
+      const all = Array.from(savings)
       savings.clear()
-      return Effect.forEach(told, ([book, fields]) => books.save(book, fields), { discard: true })
+      return Effect.forEach(
+        all,
+        ([book, fields]) =>
+          Effect.tapError(books.save(book, fields), () =>
+            Effect.sync(() => {
+              for (const [field, amount] of fields) save(book, field, amount)
+            })
+          ),
+        { discard: true }
+      )
     })
 
     const nowAndThen = Effect.zipRight(bookLate, Effect.ignoreLogged(tellSaved))
-    const untold = Effect.suspend(() => (unbooked.size > 0 ? Queue.offer(bell, undefined) : Effect.void))
+    const untold = Effect.suspend(() =>
+      unbooked.size + savings.size > 0 ? Effect.asVoid(Queue.offer(bell, undefined)) : Effect.void
+    )
     yield* Effect.forkScoped(
       Effect.forever(
         Queue.take(bell).pipe(Effect.delay("1 second"), Effect.zipRight(nowAndThen), Effect.zipRight(untold))

@@ -423,6 +423,21 @@ describe("listeners", () => {
     })
   )
 
+  it.scoped("hear nothing of a limit of 0 of which nothing is spent", () =>
+    Effect.gen(function* () {
+      const { ledger } = yield* opened({ budgets: [{ of: "account", id: account, limit: 0 }] })
+      const heard: Array<number> = []
+      yield* Effect.fork(Stream.runForEach(ledger.alerts, ({ share }) => Effect.sync(() => heard.push(share))))
+      yield* TestClock.adjust(1)
+      yield* ledger.settle(yield* ledger.reserve(request(0)), 0)
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual(heard, [])
+      yield* ledger.settle(yield* ledger.reserve(request(0)), 1)
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual(heard, [0.8, 1])
+    })
+  )
+
   it.scoped("read every settlement of the book, from the first that is kept", () =>
     Effect.gen(function* () {
       const { ahrefs, ledger } = yield* opened({ tenant: "acme" })
@@ -469,6 +484,38 @@ describe("a ledger over Redis", () => {
       yield* two!.settle(foreign, 20)
       assert.deepInclude(yield* one!.balance(limited.budgets[0]!), { spent: 20, reserved: 120, left: -20 })
     })
+  )
+
+  it.scopedLive("that answers too late holds nothing for those it has refused, and tells what it has booked", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const layer = CreditLedger.layerRedis({ url: server.url, ...limited, deadline: 10 })
+      const ledger = Context.get(yield* Layer.build(layer), CreditLedger.CreditLedger)
+      const heard = yield* Effect.fork(Stream.runCollect(Stream.take(ledger.settlements, 1)))
+      const held = yield* ledger.reserve(request(20))
+      const frozen = (work: Effect.Effect<unknown>) =>
+        Effect.zipRight(
+          Effect.sync(() => server.process.kill("SIGSTOP")),
+          Effect.ensuring(
+            work,
+            Effect.sync(() => server.process.kill("SIGCONT"))
+          )
+        )
+      const refused = tags(ledger.reserve(request(100)))
+      yield* frozen(
+        Effect.zipRight(
+          Effect.map(refused, (tag) => assert.strictEqual(tag, "LedgerUnavailable")),
+          ledger.close(held, 15)
+        )
+      )
+      const [settlement] = Chunk.toReadonlyArray(yield* Fiber.join(heard))
+      assert.include(settlement, { amount: 15, reserved: 20 })
+      const balance = ledger.balance(limited.budgets[0]!)
+      yield* Effect.retry(
+        Effect.filterOrFail(balance, ({ reserved, spent }) => reserved === 0 && spent === 15),
+        Schedule.spaced("50 millis").pipe(Schedule.intersect(Schedule.recurs(100)))
+      )
+    }).pipe(Effect.provide(quietly))
   )
 
   it.scopedLive("that is gone refuses what has a budget, or lets it pass and books it later", () =>

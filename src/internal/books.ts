@@ -75,7 +75,7 @@ export type Closed =
       readonly heldAt: number
       readonly at: number
     }
-  | { readonly _tag: "Closed"; readonly state: State }
+  | { readonly _tag: "Closed"; readonly state: State; readonly heldAt: number; readonly at: number }
   | { readonly _tag: "Unknown" }
 
 export interface Balance {
@@ -147,6 +147,8 @@ export const dayOf = (now: number): string => new Date(now).toISOString().slice(
 /** How long a closed reservation is known to be closed, and an expired one can be settled. */
 export const closedLife = 3_600_000
 export const expiredLife = 7 * day
+/** So many expired holds a call frees on its way. */
+export const sweptAtOnce = 200
 /** So many lines of the audit trail are kept for those who read it later. */
 export const trail = 10_000
 
@@ -173,7 +175,7 @@ interface Account {
 export const make = (): Books<never> => {
   const accounts = new Map<string, Account>()
   const holds = new Map<string, Hold>()
-  const closed = new Map<string, { readonly state: State; readonly until: number }>()
+  const closed = new Map<string, Extract<Closed, { readonly _tag: "Closed" }> & { readonly until: number }>()
   const expired = new Map<string, Hold & { readonly until: number }>()
   const days = new Map<string, Map<string, number>>()
   const audit: Array<Audited> = []
@@ -201,13 +203,23 @@ export const make = (): Books<never> => {
     holds.delete(entry.id)
   }
 
+  /** When the next hold expires, at the earliest. */
+  let next = Infinity
+
   const sweep = (now: number) => {
-    // In the order they were made, which is that of their ends unless their lives differ.
-    for (const hold of holds.values()) {
-      if (hold.until > now) continue
-      release(hold)
-      for (const { amount, field } of hold.entry.lines) count(hold.entry.book, dayOf(hold.at), field, "expired", amount)
-      expired.set(hold.entry.id, { ...hold, until: now + expiredLife })
+    if (next <= now) {
+      next = Infinity
+      for (const hold of holds.values()) {
+        if (hold.until > now) {
+          next = Math.min(next, hold.until)
+          continue
+        }
+        release(hold)
+        for (const { amount, field } of hold.entry.lines) {
+          count(hold.entry.book, dayOf(hold.at), field, "expired", amount)
+        }
+        expired.set(hold.entry.id, { ...hold, until: now + expiredLife })
+      }
     }
     for (const ended of [closed, expired]) {
       for (const [id, { until }] of ended) {
@@ -238,12 +250,14 @@ export const make = (): Books<never> => {
     const late = expired.get(id)
     if (late !== undefined) return { hold: late, isLate: true }
     const known = closed.get(id)
-    return known === undefined ? { _tag: "Unknown" } : { _tag: "Closed", state: known.state }
+    if (known === undefined) return { _tag: "Unknown" }
+    const { until: _until, ...told } = known
+    return told
   }
 
-  const close = (id: string, state: State, now: number) => {
-    expired.delete(id)
-    closed.set(id, { state, until: now + closedLife })
+  const close = ({ at, entry }: Hold, state: State, now: number) => {
+    expired.delete(entry.id)
+    closed.set(entry.id, { _tag: "Closed", state, heldAt: at, at: now, until: now + closedLife })
   }
 
   const settled = ({ hold, isLate }: Found, spent: Spent, now: number): Closed => {
@@ -255,7 +269,7 @@ export const make = (): Books<never> => {
       const account = accountOf(entry.book, name, period)
       account.spent += spent.windows[i]!
       if (limit === null) continue
-      const reached = alerts.filter((share) => account.spent >= share * limit)
+      const reached = alerts.filter((share) => account.spent > 0 && account.spent >= share * limit)
       for (const share of reached) {
         if (share > account.told) crossings.push({ window: i, share, spent: account.spent, period })
       }
@@ -279,7 +293,7 @@ export const make = (): Books<never> => {
       })
     }
     if (audit.length > 2 * trail) audit.splice(0, audit.length - trail)
-    close(entry.id, "settled", now)
+    close(hold, "settled", now)
     return { _tag: "Done", isLate, crossings, heldAt: hold.at, at: now }
   }
 
@@ -297,7 +311,7 @@ export const make = (): Books<never> => {
       at((now): Reserved => {
         const known = find(entry.id)
         if ("hold" in known) return known.isLate ? { _tag: "Closed", state: "expired" } : { _tag: "Held" }
-        if (known._tag === "Closed") return known
+        if (known._tag === "Closed") return { _tag: "Closed", state: known.state }
         const hold = take(entry, now)
         const blank = blanks(hold, mayBeBlank)
         if (blank !== null) return blank
@@ -313,6 +327,7 @@ export const make = (): Books<never> => {
         })
         for (const { amount, field } of entry.lines) count(entry.book, dayOf(now), field, "reserved", amount)
         holds.set(entry.id, hold)
+        next = Math.min(next, hold.until)
         return { _tag: "Held" }
       }),
     settle: (entry, spent) =>
@@ -333,7 +348,7 @@ export const make = (): Books<never> => {
         const known = find(entry.id)
         if (!("hold" in known)) return known
         if (!known.isLate) release(known.hold)
-        close(entry.id, "cancelled", now)
+        close(known.hold, "cancelled", now)
         return { _tag: "Done", isLate: known.isLate, crossings: [], heldAt: known.hold.at, at: now }
       }),
     balance: (book, name, anchor) =>

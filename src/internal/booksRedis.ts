@@ -12,6 +12,7 @@ import {
   type Reserved,
   type Spent,
   type State,
+  sweptAtOnce,
   trail
 } from "./books.js"
 import type { Redis } from "./redis.js"
@@ -64,18 +65,13 @@ local function dayOf(at) return string.format('%d-%02d-%02d', civil(math.floor(a
 
 local function window(name, period) return prefix .. 'window:' .. name .. ':' .. period end
 local function figures(key)
-  local v = redis.call('HMGET', key, 'spent', 'held')
-  return tonumber(v[1]) or 0, tonumber(v[2]) or 0
+  local v = redis.call('HMGET', key, 'spent', 'held', 'known')
+  return tonumber(v[1]) or 0, tonumber(v[2]) or 0, v[3]
 end
-local function add(key, field, amount)
-  redis.call('HINCRBY', key, field, text(amount))
-end
+local function add(key, field, amount) return redis.call('HINCRBY', key, field, text(amount)) end
 local function lives(key) redis.call('PEXPIRE', key, ${figuresLife}) end
-local function count(day, measure, field, amount)
-  local key = prefix .. 'usage:' .. day
-  add(key, measure .. ' ' .. field, amount)
-  lives(key)
-end
+local function usage(day) return prefix .. 'usage:' .. day end
+local function count(day, measure, field, amount) add(usage(day), measure .. ' ' .. field, amount) end
 
 local function take(json, entry)
   local periods = {}
@@ -96,7 +92,8 @@ local function release(id, hold)
   redis.call('ZREM', holds, id)
   redis.call('HDEL', held, id)
 end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', holds, '-inf', now)) do
+-- Some at a time: a script keeps everybody waiting. What is left is free a call later.
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', holds, '-inf', now, 'LIMIT', 0, ${sweptAtOnce})) do
   local text = redis.call('HGET', held, id)
   if text then
     local hold = readHold(text)
@@ -107,28 +104,37 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', holds, '-inf', now)) do
     redis.call('ZREM', holds, id)
   end
 end
-local function blanks(hold, mayBeBlank)
-  local all = {}
+-- The figures of all windows, or those that nobody has told of yet.
+local function opened(hold, mayBeBlank)
+  local all, blank = {}, {}
   for i, w in ipairs(hold.entry.windows) do
     local key = window(w.name, hold.periods[i])
-    if redis.call('HEXISTS', key, 'known') == 0 then
+    local spent, inHold, known = figures(key)
+    all[i] = {key = key, spent = spent, held = inHold}
+    if not known then
       if mayBeBlank then
         redis.call('HSET', key, 'known', '1')
       else
-        all[#all + 1] = i - 1
-        all[#all + 1] = hold.periods[i]
+        blank[#blank + 1] = i - 1
+        blank[#blank + 1] = hold.periods[i]
       end
     end
+    -- A month's figures outlive it from their first day on, those of all time from their last.
+    if not known or hold.periods[i] == 0 then lives(key) end
   end
-  return #all > 0 and all or nil
+  return all, #blank > 0 and blank or nil
 end
 local function find(id)
   local text = redis.call('HGET', held, id)
   if text then return readHold(text), false end
   local known = redis.call('GET', record)
   if not known then return nil, 'unknown' end
-  if known == 'settled' or known == 'cancelled' then return nil, known end
+  local state, heldAt, at = string.match(known, '^(%a+) (%d+) (%d+)$')
+  if state then return nil, state, tonumber(heldAt), tonumber(at) end
   return readHold(known), true
+end
+local function close(state, hold)
+  redis.call('SET', record, state .. ' ' .. text(hold.at) .. ' ' .. text(now), 'PX', ${closedLife})
 end
 `
 
@@ -138,22 +144,17 @@ local known, state = find(id)
 if known and not state then return {'Held'} end
 if known or state ~= 'unknown' then return {'Closed', known and 'expired' or state} end
 local hold = take(json, cjson.decode(json))
-local blank = blanks(hold, mayBeBlank)
+local all, blank = opened(hold, mayBeBlank)
 if blank then return {'Blank', blank} end
 for i, w in ipairs(hold.entry.windows) do
   if w.limit ~= cjson.null then
-    local spent, inHold = figures(window(w.name, hold.periods[i]))
-    if spent + inHold + w.amount > w.limit then
-      return {'Over', i - 1, w.limit - spent - inHold, hold.periods[i]}
-    end
+    local left = w.limit - all[i].spent - all[i].held
+    if w.amount > left then return {'Over', i - 1, left, hold.periods[i]} end
   end
 end
-for i, w in ipairs(hold.entry.windows) do
-  local key = window(w.name, hold.periods[i])
-  add(key, 'held', w.amount)
-  lives(key)
-end
+for i, w in ipairs(hold.entry.windows) do add(all[i].key, 'held', w.amount) end
 for _, l in ipairs(hold.entry.lines) do count(hold.day, 'reserved', l.field, l.amount) end
+lives(usage(hold.day))
 redis.call('ZADD', holds, now + life, id)
 redis.call('HSET', held, id, written(hold))
 redis.call('PEXPIRE', holds, ${expiredLife})
@@ -163,25 +164,25 @@ return {'Held'}`
 // Entries that the books do not know are booked only where it is said whether their windows may be blank.
 const settleScript = `${common}
 local id, json, spent, mayBeBlank = ARGV[2], ARGV[3], cjson.decode(ARGV[4]), ARGV[5]
-local hold, isLate = find(id)
+local hold, isLate, heldAt, at = find(id)
 if not hold then
-  if isLate ~= 'unknown' then return {'Closed', isLate} end
+  if isLate ~= 'unknown' then return {'Closed', isLate, heldAt, at} end
   if mayBeBlank == '' then return {'Unknown'} end
   hold, isLate = take(json, cjson.decode(json)), true
-  local blank = blanks(hold, mayBeBlank == '1')
+  local _, blank = opened(hold, mayBeBlank == '1')
   if blank then return {'Blank', blank} end
+  lives(usage(hold.day))
 end
 if not isLate then release(id, hold) end
 local crossings = {}
 for i, w in ipairs(hold.entry.windows) do
   local period = hold.periods[i]
   local key = window(w.name, period)
-  add(key, 'spent', spent.windows[i])
-  lives(key)
-  if w.limit ~= cjson.null then
-    local told, reached, all = tonumber(redis.call('HGET', key, 'told')) or 0, 0, figures(key)
+  local all = add(key, 'spent', spent.windows[i])
+  if w.limit ~= cjson.null and #w.alerts > 0 then
+    local told, reached = tonumber(redis.call('HGET', key, 'told')) or 0, 0
     for _, share in ipairs(w.alerts) do
-      if all >= share * w.limit then
+      if all > 0 and all >= share * w.limit then
         reached = share
         if share > told then
           crossings[#crossings + 1] = i - 1
@@ -203,18 +204,18 @@ for i, l in ipairs(hold.entry.lines) do
     'late', isLate and '1' or '0')
 end
 lives(audit)
-redis.call('SET', record, 'settled', 'PX', ${closedLife})
+close('settled', hold)
 return {'Done', isLate and 1 or 0, crossings, hold.at, now}`
 
 const cancelScript = `${common}
 local id = ARGV[2]
-local hold, isLate = find(id)
+local hold, isLate, heldAt, at = find(id)
 if not hold then
   if isLate == 'unknown' then return {'Unknown'} end
-  return {'Closed', isLate}
+  return {'Closed', isLate, heldAt, at}
 end
 if not isLate then release(id, hold) end
-redis.call('SET', record, 'cancelled', 'PX', ${closedLife})
+close('cancelled', hold)
 return {'Done', isLate and 1 or 0, {}, hold.at, now}`
 
 const balanceScript = `${common}
@@ -281,7 +282,7 @@ const closedOf = (answer: unknown): Closed => {
   const [tag, what, told, heldAt, at] = listed(answer)
   if (tag === "Unknown") return { _tag: "Unknown" }
   // Safe: the scripts write no other word.
-  if (tag === "Closed") return { _tag: "Closed", state: what as State }
+  if (tag === "Closed") return { _tag: "Closed", state: what as State, heldAt: Number(told), at: Number(heldAt) }
   const crossings: Array<Crossing> = []
   const all = listed(told).map(Number)
   for (let i = 0; i + 3 < all.length; i += 4) {
@@ -317,7 +318,7 @@ export const make = (
   const run = (script: string, book: string, id: string, ...args: ReadonlyArray<string>) => {
     const prefix = `${namespace}:{ledger.${book}}:`
     const keys = ["holds", "held", `closed:${id}`, "audit"].map((part) => `${prefix}${part}`)
-    return redis.awaited(() => redis.evaluate(script, keys, [now(), ...args]))
+    return redis.patient(() => redis.evaluate(script, keys, [now(), ...args]))
   }
   const json = ({ isUnpriced, lines, windows }: Entry) => JSON.stringify({ lines, windows, isUnpriced })
   const flag = (is: boolean) => (is ? "1" : "0")

@@ -164,7 +164,7 @@ export const make = (
       { concurrency, lease, limit, window }: Ticket["allowance"],
       ...args: ReadonlyArray<string>
     ) =>
-      redis.awaited(() =>
+      redis.patient(() =>
         redis.evaluate(
           script,
           parts.map((part) => `${namespace}:{${account}}:rate:${part}`),

@@ -27,6 +27,8 @@ export type Server =
     }
 
 export interface Redis extends Guard.Guard {
+  /** For what is not to be decided without an answer: waits longer, and has a breaker of its own. */
+  readonly patient: Guard.Guard["awaited"]
   readonly texts: TextStore
   readonly evaluate: (script: string, keys: ReadonlyArray<string>, args: ReadonlyArray<string>) => Promise<unknown>
   readonly listen: (channel: string, heard: (message: string) => void) => Effect.Effect<void, never, Scope.Scope>
@@ -75,6 +77,9 @@ interface Connection {
 }
 
 const graceMillis = 1_000
+
+/** A late answer of the cache costs units, one of the limiter or the ledger would stop calls. */
+const patience = 20
 
 const digests = new Map<string, string>()
 
@@ -146,19 +151,21 @@ export const make = (
   Effect.gen(function* () {
     const namespace = yield* checkedNamespace(options.namespace)
     const guard = Guard.make(options.deadlineMillis)
+    const patient = Guard.make(patience * options.deadlineMillis)
     // Scripts have a connection of their own: behind a large value on the same one they would wait for all of it.
     const [values, scripts] = yield* Effect.all([connected(server), connected(server)], { concurrency: "unbounded" })
     const whenReady =
-      ({ isReady }: Connection): Guard.Guard["awaited"] =>
+      ({ isReady }: Connection, { awaited }: Guard.Guard): Guard.Guard["awaited"] =>
       (ask) =>
-        guard.awaited(() => (isReady() ? ask() : Promise.reject(new Error("not connected"))))
+        awaited(() => (isReady() ? ask() : Promise.reject(new Error("not connected"))))
     // Without a Keyv around it: at small values that alone costs as much as Redis.
     // Safe: it takes a client, a cluster or a sentinel; its types ask for the modules of its own default client.
     const texts = new KeyvRedis(values.client as never, { namespace, throwOnErrors: true })
     texts.on("error", constVoid)
     return {
       isUp: guard.isUp,
-      awaited: whenReady(values),
+      awaited: whenReady(values, guard),
+      patient: whenReady(scripts, patient),
       texts,
       evaluate: async (script, keys, args) => {
         if (!scripts.isReady()) throw new Error("not connected")

@@ -208,6 +208,9 @@ describe("books", () => {
       yield* books.settle(entry("1", 10), spent(5))
       yield* books.cancel(entry("2", 10))
       yield* books.reserve(entry("3", 10), true)
+      // A window that was opened by a refusal.
+      const refused = { ...entry("4", 1), windows: [{ ...window("job:new:ever", 1, null), limit: 0 }] }
+      assert.strictEqual((yield* books.reserve(refused, true))._tag, "Over")
       yield* books.save("ahrefs.api_units", new Map([['["a",null,null,"x"]', 0.5]]))
       const keys = yield* ask(server, async (client) => {
         const keys = await client.keys("*")
