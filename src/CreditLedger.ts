@@ -79,7 +79,7 @@ export interface Part extends Spender {
  * - `id`: reserved once, however often it is asked for; default a new one
  * - `parts`: the most the call can cost, whole units
  * - `isUnpriced`: the contract states no price; each part then counts as its budgets' `unpricedCall`, and its amount is ignored
- * - `life`: when the hold of a process that died is free again; longer than the longest call. Default 2 minutes
+ * - `life`: when the hold of a process that died is free again; longer than the longest call. Default 2 minutes, a day at most
  *
  * @since 0.1.0
  * @category Models
@@ -108,6 +108,8 @@ export interface Reservation {
   readonly account: string
   readonly operation: string
   readonly parts: ReadonlyArray<Part>
+  /** @internal `false`: let pass while the ledger did not answer. */
+  readonly isHeld: boolean
   /** @internal */
   readonly entry: Books.Entry
   /** @internal Whom each window belongs to, and the parts it counts. */
@@ -329,9 +331,9 @@ export interface Service {
   /** The part of {@link Service.audit} that is there already. */
   readonly trail: (book: Book) => Effect.Effect<ReadonlyArray<Settlement>, LedgerUnavailable>
   /** @internal Hears of every settlement of this process before its caller goes on. */
-  readonly listen: (heard: (settlement: Settlement) => void) => Effect.Effect<void>
+  readonly listen: (heard: (settlement: Settlement) => void) => Effect.Effect<void, never, Scope.Scope>
   /** @internal From now on a budget's period that the books do not know is looked up before anything is granted. */
-  readonly remember: (history: History) => Effect.Effect<void>
+  readonly remember: (history: History | null) => Effect.Effect<void>
 }
 
 interface Line {
@@ -415,6 +417,7 @@ const settlementOf = ({ provider, unit }: Book, { book: _book, cursor: _cursor, 
 })
 
 const defaultLife = Duration.minutes(2)
+const longestLife = 86_400_000
 const defaultAlerts = [0.8, 1]
 const longestUsage = 400
 const day = 86_400_000
@@ -436,7 +439,7 @@ const make = (
     const known = new Map<string, Budget>()
     const alerts = yield* PubSub.unbounded<Alert>()
     const settlements = yield* PubSub.unbounded<Settlement>()
-    const listeners: Array<(settlement: Settlement) => void> = []
+    const listeners = new Set<(settlement: Settlement) => void>()
     const history = yield* Ref.make<History | null>(null)
 
     const keyOf = (asked: Book & Holder): string => `${bookOf(asked)} ${asked.of} ${asked.id}`
@@ -473,19 +476,20 @@ const make = (
     /** The parts of a call whose contract states no price: what their budgets say. */
     const priced = (request: Request): Effect.Effect<ReadonlyArray<Part>, PriceUnknown> => {
       if (request.isUnpriced !== true) return Effect.succeed(request.parts)
-      return Effect.forEach(request.parts, (part, i) => {
+      return Effect.forEach(request.parts, (part) => {
         const limiting = holdersOf(request, part).flatMap((holder) => known.get(keyOf({ ...request, ...holder })) ?? [])
         const stated = limiting.flatMap(({ unpricedCall }) => unpricedCall ?? [])
-        if (limiting.length > 0 && stated.length === 0) {
+        const [silent] = limiting.filter(({ unpricedCall }) => unpricedCall === undefined)
+        if (silent !== undefined) {
           return new PriceUnknown({
+            budget: { of: silent.of, id: silent.id },
             provider: request.provider,
             operation: request.operation,
             message:
               "The contract states no price for this call, and a budget limits it: give the budget an unpricedCall."
           })
         }
-        // It is one call, whoever asks for it.
-        return Effect.succeed({ ...part, amount: i === 0 ? Math.max(0, ...stated) : 0 })
+        return Effect.succeed({ ...part, amount: Math.max(0, ...stated) })
       })
     }
 
@@ -519,6 +523,7 @@ const make = (
       const id = request.id ?? randomUUID()
       return {
         id,
+        isHeld: true,
         provider,
         unit,
         account,
@@ -528,7 +533,7 @@ const make = (
         entry: {
           id,
           book: bookOf(request),
-          life: Math.max(1, Math.round(Duration.toMillis(request.life ?? defaultLife))),
+          life: Math.min(longestLife, Math.max(1, Math.round(Duration.toMillis(request.life ?? defaultLife)))),
           windows: all.map(({ alerts, amount, anchor, limit, name }) => ({ name, anchor, amount, limit, alerts })),
           isUnpriced: request.isUnpriced === true,
           lines: parts.map((part) => ({ field: fieldOf(account, part, operation), amount: part.amount }))
@@ -609,19 +614,23 @@ const make = (
         const { entry } = reservation
         const isLimited = entry.windows.some(({ limit }) => limit !== null)
         const isAllowed = (onLedgerUnavailable ?? (isLimited ? "refuse" : "allow")) === "allow"
-        unbooked.delete(entry.id)
         const asked = remembering<Exclude<Books.Reserved, Books.Blank>>(reservation, (mayBeBlank) =>
           books.reserve(entry, mayBeBlank)
         )
-        // What was not answered may be held all the same: nobody would ever give it back.
-        const refused = (error: { readonly message: string }) =>
-          Effect.zipRight(later(entry.id, Effect.asVoid(books.cancel(entry))), unavailable(request, error))
+        // What was not answered may be held all the same, and nobody would give it back. An id of the caller's own may be tried again.
+        const given = request.id === undefined ? later(entry.id, Effect.asVoid(books.cancel(entry))) : Effect.void
+        const refused = (error: { readonly message: string }) => Effect.zipRight(given, unavailable(request, error))
         const done = yield* Effect.uninterruptible(
-          Effect.catchAll(asked, (error) => (isAllowed ? Effect.succeed({ _tag: "Held" as const }) : refused(error)))
+          Effect.catchAll(asked, (error) => (isAllowed ? Effect.succeed({ _tag: "Unheld" as const }) : refused(error)))
         )
         if (done._tag === "Over") return yield* exceeded(reservation, done)
         if (done._tag === "Closed") return yield* closedAs(entry.id, done.state)
-        return reservation
+        if (done._tag === "Other") {
+          return yield* new InvalidAmount({
+            message: `The reservation "${entry.id}" was made with other parts or budgets.`
+          })
+        }
+        return done._tag === "Unheld" ? { ...reservation, isHeld: false } : reservation
       })
 
     const told = (reservation: Reservation, spent: Books.Spent, done: Books.Closed): Effect.Effect<void> => {
@@ -677,9 +686,10 @@ const make = (
       Effect.gen(function* () {
         yield* checkedAmount("amount", amount)
         const spent = spentOf(reservation, amount)
-        const done = yield* Effect.mapError(books.settle(reservation.entry, spent), (error) =>
-          unavailable(reservation, error)
-        )
+        const booked: Effect.Effect<Books.Closed, { readonly message: string }> = reservation.isHeld
+          ? books.settle(reservation.entry, spent)
+          : remembering<Books.Closed>(reservation, (mayBeBlank) => books.book(reservation.entry, spent, mayBeBlank))
+        const done = yield* Effect.mapError(booked, (error) => unavailable(reservation, error))
         yield* told(reservation, spent, done)
         yield* settled(reservation, done)
       })
@@ -699,13 +709,11 @@ const make = (
       const again =
         amount === null
           ? work
-          : Effect.tap(booked, (done) =>
-              told(
-                reservation,
-                spent,
-                done._tag === "Closed" ? { ...done, _tag: "Done", isLate: false, crossings: [] } : done
-              )
-            )
+          : Effect.tap(booked, (done) => {
+              const wasBooked = done._tag === "Closed" && done.state === "settled"
+              const as: Books.Closed = wasBooked ? { ...done, _tag: "Done", isLate: false, crossings: [] } : done
+              return told(reservation, spent, as)
+            })
       return Effect.catchAll(Effect.asVoid(work), ({ message }) =>
         Effect.zipRight(
           later(id, Effect.asVoid(again)),
@@ -720,7 +728,10 @@ const make = (
         ([id, work]) =>
           Effect.matchEffect(work, {
             onFailure: () => Effect.void,
-            onSuccess: () => Effect.sync(() => void unbooked.delete(id))
+            onSuccess: () =>
+              Effect.sync(() => {
+                if (unbooked.get(id) === work) unbooked.delete(id)
+              })
           }),
         { discard: true }
       )
@@ -900,7 +911,11 @@ const make = (
       settlements: Stream.fromPubSub(settlements),
       audit,
       trail,
-      listen: (heard) => Effect.sync(() => void listeners.push(heard)),
+      listen: (heard) =>
+        Effect.acquireRelease(
+          Effect.sync(() => void listeners.add(heard)),
+          () => Effect.sync(() => void listeners.delete(heard))
+        ),
       remember: (asked) => Ref.set(history, asked)
     }
   })

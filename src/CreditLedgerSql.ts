@@ -41,7 +41,7 @@ export const migration: Effect.Effect<void, SqlError, SqlClient.SqlClient> = Eff
       is_late INTEGER NOT NULL,
       held_at BIGINT NOT NULL,
       settled_at BIGINT NOT NULL,
-      PRIMARY KEY (id, part)
+      PRIMARY KEY (provider, unit, id, part, held_at)
     )`
   for (const holder of ["account", "tenant", "job"]) {
     yield* sql`
@@ -57,8 +57,14 @@ const books: ReadonlyArray<Book> = [
   { provider: "se_ranking", unit: "row_credits" }
 ]
 
-const rowOf = ({ at, heldAt, isLate, ...rest }: Settlement) => ({
+/** PostgreSQL keeps no NUL in a text. */
+const text = (value: string): string => value.replaceAll("\u0000", "\ufffd")
+
+const rowOf = ({ at, heldAt, isLate, job, tenant, ...rest }: Settlement) => ({
   ...rest,
+  id: text(rest.id),
+  tenant: tenant === null ? null : text(tenant),
+  job: job === null ? null : text(job),
   is_late: isLate ? 1 : 0,
   held_at: heldAt,
   settled_at: at
@@ -66,6 +72,7 @@ const rowOf = ({ at, heldAt, isLate, ...rest }: Settlement) => ({
 
 /** So many rows a statement carries: each has 13 parameters, and a statement has some 32,000 at the most. */
 const rowsAtOnce = 500
+const patience = "5 seconds"
 
 /**
  * The ledger in use, with its table: give the services this one.
@@ -88,8 +95,7 @@ export const layer: Layer.Layer<CreditLedger, SqlError | LedgerUnavailable, SqlC
       const write = (rows: ReadonlyArray<Settlement>): Effect.Effect<void, SqlError> =>
         Effect.forEach(
           Chunk.chunksOf(Chunk.fromIterable(rows), rowsAtOnce),
-          (some) =>
-            sql`INSERT INTO credit_ledger ${sql.insert(Array.from(some, rowOf))} ON CONFLICT (id, part) DO NOTHING`,
+          (some) => sql`INSERT INTO credit_ledger ${sql.insert(Array.from(some, rowOf))} ON CONFLICT DO NOTHING`,
           { discard: true }
         )
 
@@ -113,12 +119,16 @@ export const layer: Layer.Layer<CreditLedger, SqlError | LedgerUnavailable, SqlC
           Effect.map(
             sql<{ readonly spent: number | string | null }>`
               SELECT SUM(amount) AS spent FROM credit_ledger
-              WHERE provider = ${provider} AND unit = ${unit} AND ${sql(of)} = ${id} AND held_at >= ${since}`,
+              WHERE provider = ${provider} AND unit = ${unit} AND ${sql(of)} = ${text(id)} AND held_at >= ${since}`,
             // No row is nothing spent.
             ([row]) => Number(row?.spent ?? 0)
           )
+        ).pipe(
+          // A database that hangs is one that does not answer.
+          Effect.interruptible,
+          Effect.timeoutFail({ duration: patience, onTimeout: () => ({ message: "the table does not answer" }) })
         )
-      yield* ledger.remember(history)
+      yield* Effect.acquireRelease(ledger.remember(history), () => ledger.remember(null))
 
       yield* Effect.forEach(books, (book) => Effect.flatMap(ledger.trail(book), write), { discard: true })
 

@@ -210,6 +210,8 @@ export class CacheUnavailable extends Schema.TaggedError<CacheUnavailable>("effe
   }
 }
 
+const Holder = Schema.Struct({ of: Schema.Literal("account", "tenant", "job"), id: Schema.String })
+
 /**
  * The call may cost more than a budget has left: nothing was sent. All figures in `unit`; `left` is below zero where late bills
  * overdrew the budget. `budget` is whose it is: the account's, the tenant's or the job's. No `resetsAt`: it never begins anew.
@@ -226,7 +228,7 @@ export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>("effect-s
     unit: Unit,
     needed: Schema.Int,
     left: Schema.Int,
-    budget: Schema.Struct({ of: Schema.Literal("account", "tenant", "job"), id: Schema.String }),
+    budget: Holder,
     resetsAt: optional(Schema.DateTimeUtc)
   }
 ) {
@@ -237,14 +239,14 @@ export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>("effect-s
 }
 
 /**
- * A budget limits the call, but the contract states no price for it: give the budget an `unpricedCall`.
+ * A `budget` limits the call, but the contract states no price for it: give the budget an `unpricedCall`.
  *
  * @since 0.1.0
  * @category Errors
  */
 export class PriceUnknown extends Schema.TaggedError<PriceUnknown>("effect-seo-providers/PriceUnknown")(
   "PriceUnknown",
-  { provider: Provider, operation: Schema.String, message: Schema.String }
+  { provider: Provider, operation: Schema.String, message: Schema.String, budget: Holder }
 ) {
   readonly [TypeId] = TypeId
   get isRetryable(): boolean {

@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
+import { LRUCache } from "lru-cache"
 import * as Gate from "./internal/gate.js"
 import * as GateRedis from "./internal/gateRedis.js"
 import { timedWait } from "./internal/metrics.js"
@@ -128,7 +129,7 @@ const ticketOf = ({ account, concurrency, cost = 1, lease = defaultLease, rate, 
     limit: rate.requests,
     window: perOf(rate) + slackOf(perOf(rate)),
     concurrency,
-    lease: Duration.toMillis(lease)
+    lease: Math.min(Duration.toMillis(lease), 86_400_000)
   }
 })
 
@@ -159,7 +160,7 @@ const shareOf = (ticket: Gate.Ticket, processes: number): Gate.Ticket => {
 }
 
 /** So many of a tenant's calls stand in the queue at once; the others wait behind them, in this process. */
-const tickets = 16
+const tickets = 4
 
 type Restore = <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
@@ -192,12 +193,26 @@ const make = (shared: Gate.Gate | null): Service => {
   const local = Gate.make()
   const gates = shared === null ? [local] : [shared, local]
   const inTurn = turns()
-  let processes = 1
+  /** How many processes share an account, as far as is known. */
+  const processes = new LRUCache<string, number>({ max: 10_000 })
+  let most = 1
+  /** What the shared gate was not told yet, and would wait for until the lease is over. */
+  const untold = new LRUCache<string, readonly [ticket: Gate.Ticket, outcome: Gate.Outcome]>({ max: 10_000 })
 
-  const decide = (ticket: Gate.Ticket, place: number | null): Effect.Effect<Made> =>
+  const tell = (shared: Gate.Gate): Effect.Effect<void> =>
+    Effect.forEach(
+      Array.from(untold.values()),
+      ([ticket, outcome]) =>
+        Effect.ignore(Effect.tap(shared.over(ticket, outcome), () => Effect.sync(() => untold.delete(ticket.id)))),
+      { discard: true }
+    )
+
+  const decide = (ticket: Gate.Ticket, last: Made | null): Effect.Effect<Made> =>
     Effect.flatMap(Clock.currentTimeMillis, (grantedAt) => {
       const alone = Effect.suspend(() => {
-        const share = shareOf(ticket, processes)
+        const share = shareOf(ticket, processes.get(ticket.account) ?? most)
+        // A place in another queue is none in this one.
+        const place = last?.gate === local ? last.decision.place : null
         return Effect.map(local.decide(share, place), (decision) => ({
           decision,
           grantedAt,
@@ -206,13 +221,21 @@ const make = (shared: Gate.Gate | null): Service => {
         }))
       })
       if (shared === null) return alone
+      const place = last?.gate === shared ? last.decision.place : null
       return Effect.matchEffect(shared.decide(ticket, place), {
-        onFailure: () => alone,
+        onFailure: () => {
+          // It may have been granted all the same: then the call leaves, by the local gate.
+          untold.set(ticket.id, [ticket, { _tag: "Answered" }])
+          return alone
+        },
         onSuccess: (decision) => {
-          processes = Math.max(1, decision.processes)
-          const made = { decision, grantedAt, gate: shared, ticket }
+          untold.delete(ticket.id)
+          most = Math.max(most, decision.processes)
+          processes.set(ticket.account, Math.max(1, decision.processes))
+          const made: Made = { decision, grantedAt, gate: shared, ticket }
           // Alone, this process would go on from what it has sent.
-          return decision.isGranted ? Effect.as(local.note(ticket), made) : Effect.succeed(made)
+          const noted = decision.isGranted ? Effect.as(local.note(ticket), made) : Effect.succeed(made)
+          return untold.size === 0 ? noted : Effect.zipRight(tell(shared), noted)
         }
       })
     })
@@ -236,8 +259,14 @@ const make = (shared: Gate.Gate | null): Service => {
             outcome._tag === "Limited"
               ? { _tag: "Limited", pause: Option.getOrNull(Option.map(outcome.retryAfter, Duration.toMillis)) }
               : outcome
-          return Effect.catchAll(gate.over(ticket, told), ({ message }) =>
-            Effect.logDebug(`The end of a call was not told to the limiter: ${message}`)
+          // Alone, this process would pause all the same.
+          const heard = told._tag === "Limited" && gate !== local ? local.over(ticket, told) : Effect.void
+          return Effect.zipRight(
+            heard,
+            Effect.catchAll(gate.over(ticket, told), ({ message }) => {
+              untold.set(ticket.id, [ticket, told])
+              return Effect.logDebug(`The end of a call is told to the limiter later: ${message}`)
+            })
           )
         })
     }
@@ -269,7 +298,7 @@ const make = (shared: Gate.Gate | null): Service => {
         for (;;) {
           // Made anew before the question: what moves after it is heard.
           bell = Deferred.unsafeMake<void>(FiberId.none)
-          made = yield* decide(asked, made.decision.place)
+          made = yield* decide(asked, made)
           const { isGranted, wait } = made.decision
           if (isGranted) return made
           const waited = (yield* Clock.currentTimeMillis) - since

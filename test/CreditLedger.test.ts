@@ -133,7 +133,8 @@ describe("a budget", () => {
       const state = yield* Layer.build(
         SharedState.layerMemory({ budgets: budgetsOf([{ of: "tenant", id: "poor", limit: 10 }]) })
       )
-      const ahrefs = yield* Ahrefs.make({ apiKey }).pipe(
+      // The call that is not made gives its turn to the one that is.
+      const ahrefs = yield* Ahrefs.make({ apiKey, concurrency: 1 }).pipe(
         Effect.provide(state),
         Effect.provideService(HttpClient.HttpClient, simulator.httpClient)
       )
@@ -329,6 +330,19 @@ describe("a reservation", () => {
     })
   )
 
+  it.scoped("has an id of its own in its book: another's parts are not taken for its own", () =>
+    Effect.gen(function* () {
+      const books = yield* ledger
+      const one = yield* books.reserve(request(60, { id: "1" }))
+      assert.strictEqual(yield* tags(books.reserve(request(10, { id: "1" }))), "InvalidAmount")
+      const elsewhere = { provider: "se_ranking", unit: "credits" } as const
+      yield* books.setBudget({ ...elsewhere, of: "account", id: account, limit: 5 })
+      assert.strictEqual(yield* tags(books.reserve(request(10, { id: "1", ...elsewhere }))), "BudgetExceeded")
+      yield* books.settle(one, 60)
+      assert.strictEqual(yield* left(books), 40)
+    })
+  )
+
   it.scoped("that nobody made is unknown", () =>
     Effect.gen(function* () {
       const other = yield* ledger
@@ -486,6 +500,23 @@ describe("a ledger over Redis", () => {
     })
   )
 
+  it.scopedLive("tells of an odd share once", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const budgets = budgetsOf([{ of: "account", id: account, limit: 9, alerts: [1 / 3] }])
+      const ledger = Context.get(
+        yield* Layer.build(CreditLedger.layerRedis({ url: server.url, budgets })),
+        CreditLedger.CreditLedger
+      )
+      const heard: Array<number> = []
+      yield* Effect.fork(Stream.runForEach(ledger.alerts, ({ share }) => Effect.sync(() => heard.push(share))))
+      yield* Effect.sleep("20 millis")
+      for (const amount of [3, 1, 1]) yield* ledger.settle(yield* ledger.reserve(request(amount)), amount)
+      yield* Effect.sleep("20 millis")
+      assert.deepStrictEqual(heard, [1 / 3])
+    })
+  )
+
   it.scopedLive("that answers too late holds nothing for those it has refused, and tells what it has booked", () =>
     Effect.gen(function* () {
       const server = yield* start()
@@ -532,11 +563,16 @@ describe("a ledger over Redis", () => {
       assert.strictEqual(refusing.sent.length, 1)
       assert.strictEqual(yield* unlimited.ahrefs.getReferringDomains("c.com"), 42)
       assert.strictEqual(yield* allowing.ahrefs.getReferringDomains("d.com"), 42)
+      const own = yield* allowing.ledger.reserve(request(7))
       yield* startAt(first.port)
+      yield* Effect.retry(
+        allowing.ledger.settle(own, 7),
+        Schedule.spaced("100 millis").pipe(Schedule.intersect(Schedule.recurs(100)))
+      )
       // The new one knows of nothing but what is booked late.
       const spent = Effect.filterOrFail(
         Effect.map(refusing.ledger.balance(limited.budgets[0]!), (balance) => balance.spent),
-        (spent) => spent === 100
+        (spent) => spent === 107
       )
       yield* Effect.retry(spent, Schedule.spaced("100 millis").pipe(Schedule.intersect(Schedule.recurs(100))))
     }).pipe(Effect.provide(quietly))

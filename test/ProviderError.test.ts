@@ -24,7 +24,7 @@ const of: Readonly<Record<Errors.ProviderError["_tag"], (isRetryable: boolean) =
     new Errors.ProviderUnavailable({ ...at, mayBeBilled: !isRetryable, isRetryable }),
   CacheUnavailable: () => new Errors.CacheUnavailable(at),
   LedgerUnavailable: () => new Errors.LedgerUnavailable(at),
-  PriceUnknown: () => new Errors.PriceUnknown(at),
+  PriceUnknown: () => new Errors.PriceUnknown({ ...at, budget: { of: "job", id: "audit" } }),
   BudgetExceeded: () =>
     new Errors.BudgetExceeded({ ...at, unit: "api_units", needed: 50, left: -2, budget: { of: "tenant", id: "acme" } }),
   MalformedResponse: () => new Errors.MalformedResponse(at),

@@ -64,6 +64,8 @@ export interface Work {
   readonly size: number
   /** Lands what is known; what it gives is to be bought. */
   readonly look: (flights: ReadonlyArray<Flight>) => Effect.Effect<ReadonlyArray<Flight>>
+  /** Answers those whose batch may not leave. */
+  readonly refused: (batch: ReadonlyArray<Flight>, error: PaidError) => Effect.Effect<void>
   /** Buys the facts of a batch, or gives them back. The permit is for its first call. */
   readonly buy: (batch: ReadonlyArray<Flight>, giveBack: GiveBack, permit: Permit) => Effect.Effect<void>
 }
@@ -93,6 +95,16 @@ const lanes = () => {
     },
     /** Whose turn it is. */
     first: (): string | null => byTenant.keys().next().value ?? null,
+    /** The last so many subjects of a tenant. */
+    takeLast: (tenant: string | null, size: number): ReadonlyArray<Waited> => {
+      const lane = byTenant.get(tenant)
+      if (lane === undefined) return []
+      const last = Array.from(lane).slice(-size)
+      for (const [subject] of last) lane.delete(subject)
+      count -= last.length
+      if (lane.size === 0) byTenant.delete(tenant)
+      return last.flatMap(([, all]) => all)
+    },
     /** One subject from each lane in turn, up to `size`, while `isTaken` says that it takes them. */
     take: (size: number, isTaken: (one: Waited) => boolean): ReadonlyArray<Waited> => {
       const subjects = new Set<string>()
@@ -225,15 +237,12 @@ export const make = (options: {
     const leave = (group: Group): Effect.Effect<void> =>
       Effect.suspend(() => {
         group.leaving++
-        const taken = () => {
-          group.leaving--
-          const batch = take(group)
-          forget(group)
-          return batch
-        }
-        const left = gate(group.queue.first(), group.operation, (permit) =>
+        const tenant = group.queue.first()
+        const left = gate(tenant, group.operation, (permit) =>
           Effect.suspend(() => {
-            const batch = taken()
+            group.leaving--
+            const batch = take(group)
+            forget(group)
             if (batch.length === 0) return Effect.void
             const giveBack: GiveBack = (given, when) =>
               started(
@@ -248,9 +257,13 @@ export const make = (options: {
             )
           })
         )
+        // Whoever came last would have to wait too long: those before them have batches that wait already.
         return Effect.catchAll(left, (error) =>
-          Effect.sync(() => {
-            for (const { land } of taken()) land(Exit.fail(error))
+          Effect.suspend(() => {
+            group.leaving--
+            const batch = group.queue.takeLast(tenant, group.size)
+            forget(group)
+            return landing(batch, group.refused(batch, error))
           })
         )
       })

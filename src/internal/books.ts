@@ -57,6 +57,8 @@ export type Reserved =
   | { readonly _tag: "Closed"; readonly state: State | "expired" }
   /** The window that has too little left. */
   | { readonly _tag: "Over"; readonly window: number; readonly left: number; readonly period: number }
+  /** The id is that of another entry. */
+  | { readonly _tag: "Other" }
   | Blank
 
 export interface Crossing {
@@ -145,7 +147,7 @@ export const periodOf = (now: number, anchor: Anchor): number => {
 export const dayOf = (now: number): string => new Date(now).toISOString().slice(0, 10)
 
 /** How long a closed reservation is known to be closed, and an expired one can be settled. */
-export const closedLife = 3_600_000
+export const closedLife = 6 * 3_600_000
 export const expiredLife = 7 * day
 /** So many expired holds a call frees on its way. */
 export const sweptAtOnce = 200
@@ -157,6 +159,16 @@ interface Hold {
   readonly until: number
   readonly at: number
   readonly periods: ReadonlyArray<number>
+}
+
+/** Whether two entries hold the same for the same. */
+const isSame = (one: Entry, other: Entry): boolean => {
+  const parts = ({ lines, windows }: Entry) =>
+    JSON.stringify([
+      windows.map(({ amount, name }) => [name, amount]),
+      lines.map(({ amount, field }) => [field, amount])
+    ])
+  return parts(one) === parts(other)
 }
 
 interface Found {
@@ -181,6 +193,8 @@ export const make = (): Books<never> => {
   const audit: Array<Audited> = []
   let audits = 0
 
+  const keyOf = ({ book, id }: Entry): string => `${book} ${id}`
+
   const accountOf = (book: string, name: string, period: number): Account => {
     const key = `${book} ${name} ${period}`
     const known = accounts.get(key) ?? { spent: 0, held: 0, isBlank: true, told: 0 }
@@ -200,7 +214,7 @@ export const make = (): Books<never> => {
       accountOf(entry.book, name, periods[i]!).held -= amount
     })
     for (const { amount, field } of entry.lines) count(entry.book, dayOf(at), field, "reserved", -amount)
-    holds.delete(entry.id)
+    holds.delete(keyOf(entry))
   }
 
   /** When the next hold expires, at the earliest. */
@@ -218,7 +232,7 @@ export const make = (): Books<never> => {
         for (const { amount, field } of hold.entry.lines) {
           count(hold.entry.book, dayOf(hold.at), field, "expired", amount)
         }
-        expired.set(hold.entry.id, { ...hold, until: now + expiredLife })
+        expired.set(keyOf(hold.entry), { ...hold, until: now + expiredLife })
       }
     }
     for (const ended of [closed, expired]) {
@@ -244,7 +258,8 @@ export const make = (): Books<never> => {
   }
 
   /** The hold that is to be closed, or why it cannot be. */
-  const find = (id: string): Found | Exclude<Closed, { readonly _tag: "Done" }> => {
+  const find = (entry: Entry): Found | Exclude<Closed, { readonly _tag: "Done" }> => {
+    const id = keyOf(entry)
     const hold = holds.get(id)
     if (hold !== undefined) return { hold, isLate: false }
     const late = expired.get(id)
@@ -256,8 +271,8 @@ export const make = (): Books<never> => {
   }
 
   const close = ({ at, entry }: Hold, state: State, now: number) => {
-    expired.delete(entry.id)
-    closed.set(entry.id, { _tag: "Closed", state, heldAt: at, at: now, until: now + closedLife })
+    expired.delete(keyOf(entry))
+    closed.set(keyOf(entry), { _tag: "Closed", state, heldAt: at, at: now, until: now + closedLife })
   }
 
   const settled = ({ hold, isLate }: Found, spent: Spent, now: number): Closed => {
@@ -309,8 +324,11 @@ export const make = (): Books<never> => {
   return {
     reserve: (entry, mayBeBlank) =>
       at((now): Reserved => {
-        const known = find(entry.id)
-        if ("hold" in known) return known.isLate ? { _tag: "Closed", state: "expired" } : { _tag: "Held" }
+        const known = find(entry)
+        if ("hold" in known) {
+          if (known.isLate) return { _tag: "Closed", state: "expired" }
+          return isSame(known.hold.entry, entry) ? { _tag: "Held" } : { _tag: "Other" }
+        }
         if (known._tag === "Closed") return { _tag: "Closed", state: known.state }
         const hold = take(entry, now)
         const blank = blanks(hold, mayBeBlank)
@@ -326,18 +344,18 @@ export const make = (): Books<never> => {
           books[i]!.held += amount
         })
         for (const { amount, field } of entry.lines) count(entry.book, dayOf(now), field, "reserved", amount)
-        holds.set(entry.id, hold)
+        holds.set(keyOf(entry), hold)
         next = Math.min(next, hold.until)
         return { _tag: "Held" }
       }),
     settle: (entry, spent) =>
       at((now): Closed => {
-        const known = find(entry.id)
+        const known = find(entry)
         return "hold" in known ? settled(known, spent, now) : known
       }),
     book: (entry, spent, mayBeBlank) =>
       at((now): Closed | Blank => {
-        const known = find(entry.id)
+        const known = find(entry)
         if ("hold" in known) return settled(known, spent, now)
         if (known._tag === "Closed") return known
         const hold = take(entry, now)
@@ -345,7 +363,7 @@ export const make = (): Books<never> => {
       }),
     cancel: (entry) =>
       at((now): Closed => {
-        const known = find(entry.id)
+        const known = find(entry)
         if (!("hold" in known)) return known
         if (!known.isLate) release(known.hold)
         close(known.hold, "cancelled", now)

@@ -141,7 +141,19 @@ end
 const reserveScript = `${common}
 local id, life, json, mayBeBlank = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1'
 local known, state = find(id)
-if known and not state then return {'Held'} end
+if known and not state then
+  local entry, same = cjson.decode(json), false
+  if #entry.windows == #known.entry.windows and #entry.lines == #known.entry.lines then
+    same = true
+    for i, w in ipairs(known.entry.windows) do
+      same = same and w.name == entry.windows[i].name and w.amount == entry.windows[i].amount
+    end
+    for i, l in ipairs(known.entry.lines) do
+      same = same and l.field == entry.lines[i].field and l.amount == entry.lines[i].amount
+    end
+  end
+  return {same and 'Held' or 'Other'}
+end
 if known or state ~= 'unknown' then return {'Closed', known and 'expired' or state} end
 local hold = take(json, cjson.decode(json))
 local all, blank = opened(hold, mayBeBlank)
@@ -157,8 +169,8 @@ for _, l in ipairs(hold.entry.lines) do count(hold.day, 'reserved', l.field, l.a
 lives(usage(hold.day))
 redis.call('ZADD', holds, now + life, id)
 redis.call('HSET', held, id, written(hold))
-redis.call('PEXPIRE', holds, ${expiredLife})
-redis.call('PEXPIRE', held, ${expiredLife})
+lives(holds)
+lives(held)
 return {'Held'}`
 
 // Entries that the books do not know are booked only where it is said whether their windows may be blank.
@@ -186,13 +198,13 @@ for i, w in ipairs(hold.entry.windows) do
         reached = share
         if share > told then
           crossings[#crossings + 1] = i - 1
-          crossings[#crossings + 1] = tostring(share)
+          crossings[#crossings + 1] = string.format('%.17g', share)
           crossings[#crossings + 1] = all
           crossings[#crossings + 1] = period
         end
       end
     end
-    if reached ~= told then redis.call('HSET', key, 'told', tostring(reached)) end
+    if reached ~= told then redis.call('HSET', key, 'told', string.format('%.17g', reached)) end
   end
 end
 for i, l in ipairs(hold.entry.lines) do
@@ -229,9 +241,7 @@ for i = 2, #ARGV, 2 do redis.call('HINCRBYFLOAT', key, 'saved ' .. ARGV[i], ARGV
 lives(key)`
 
 const usageScript = `${common}
-local all = {}
-for i = 2, #ARGV do all[i - 1] = redis.call('HGETALL', prefix .. 'usage:' .. ARGV[i]) end
-return all`
+return redis.call('HGETALL', usage(ARGV[2]))`
 
 const restoreScript = `${common}
 for i = 2, #ARGV, 3 do
@@ -271,6 +281,8 @@ const reserved = (answer: unknown): Reserved => {
     case "Closed":
       // Safe: the scripts write no other word.
       return { _tag: "Closed", state: window as State | "expired" }
+    case "Other":
+      return { _tag: "Other" }
     case "Blank":
       return blankOf(window)
     default:
@@ -347,8 +359,12 @@ export const make = (
         run(saveScript, book, "", ...Array.from(saved).flatMap(([field, amount]) => [field, String(amount)]))
       ),
     usage: (book, days) =>
-      Effect.map(run(usageScript, book, "", ...days), (answer) =>
-        listed(answer).map((day) => new Map(Array.from(paired(day), ([name, amount]) => [name, Number(amount)])))
+      // A question for each: a day of many tenants is long, and a script keeps everybody waiting.
+      Effect.forEach(days, (day) =>
+        Effect.map(
+          run(usageScript, book, "", day),
+          (answer) => new Map(Array.from(paired(answer), ([name, amount]) => [name, Number(amount)] as const))
+        )
       ),
     restore: (book, windows) =>
       Effect.asVoid(

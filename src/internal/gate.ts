@@ -73,9 +73,11 @@ const leastRest = 10_000
 const fullWait = 250
 const firstPause = 500
 const longestPause = 60_000
+/** A provider that asks for more is asked again after so long. */
+const longestSaid = 3_600_000
 
 /** Figures of gateRedis.ts, which must decide the same. */
-export const constants = { heartbeat, grace, rise, leastRest, fullWait, firstPause, longestPause }
+export const constants = { heartbeat, grace, rise, leastRest, fullWait, firstPause, longestPause, longestSaid }
 
 interface Grant {
   readonly id: string
@@ -86,7 +88,8 @@ interface Grant {
 interface Account {
   /** The calls of the window, oldest first. */
   log: Array<Grant>
-  readonly flying: Map<string, number>
+  /** The calls that are not over. */
+  readonly flying: Map<string, Grant & { readonly until: number }>
   /** In the order of their turns. */
   queue: Array<{ readonly id: string; readonly cost: number; readonly place: number; until: number }>
   /** Each tenant's last place. */
@@ -144,7 +147,7 @@ export const make = (): Gate<never> & {
 
   const prune = (account: Account, { window }: Allowance, now: number): void => {
     account.log = account.log.filter(({ at }) => at > now - window)
-    for (const [id, until] of account.flying) if (until <= now) account.flying.delete(id)
+    for (const [id, { until }] of account.flying) if (until <= now) account.flying.delete(id)
     account.queue = account.queue.filter(({ until }) => until > now)
     for (const [tenant, place] of account.places) if (place <= account.served) account.places.delete(tenant)
   }
@@ -186,7 +189,7 @@ export const make = (): Gate<never> & {
     if (needed <= 0 && !isFull && account.pausedUntil <= now) {
       account.queue = queue
       account.log.push({ id, cost, at: now })
-      account.flying.set(id, now + allowance.lease)
+      account.flying.set(id, { id, cost, at: now, until: now + allowance.lease })
       account.served = Math.max(account.served, place)
       return { isGranted: true, place, wait: 0, processes: 1 }
     }
@@ -205,7 +208,7 @@ export const make = (): Gate<never> & {
     const learnt =
       account.learnt !== null && !isNew ? account.learnt : { limit, base: limit, since: now, step: rise, rose: now }
     const own = isNew ? Math.min(longestPause, firstPause * 2 ** (account.strikes - 1)) : 0
-    account.pausedUntil = Math.max(account.pausedUntil, now + (said ?? own))
+    account.pausedUntil = Math.max(account.pausedUntil, now + Math.min(longestSaid, said ?? own))
     const accepted = Math.min(learnt.limit, sum(account.log))
     account.learnt = { ...learnt, limit: Math.max(1, Math.ceil(learnt.base / 2), accepted), rose: now }
   }
@@ -225,25 +228,30 @@ export const make = (): Gate<never> & {
     leaves: (ticket) =>
       timed((now) => {
         const account = accountOf(ticket.account)
-        const granted = account.log.find(({ id }) => id === ticket.id)
-        if (granted === undefined) return
-        account.log = [...account.log.filter((one) => one !== granted), { ...granted, at: now }]
+        const { cost, id } = ticket
+        // Its window may be over already.
+        if (account.flying.has(id)) account.log = [...account.log.filter((one) => one.id !== id), { id, cost, at: now }]
       }),
     over: (ticket, outcome) =>
       timed((now) => {
         const account = accountOf(ticket.account)
         const { concurrency } = ticket.allowance
-        const granted = account.log.find(({ id }) => id === ticket.id)
+        prune(account, ticket.allowance, now)
+        const granted = account.flying.get(ticket.id)
         const wasFull = account.flying.size >= concurrency
         account.flying.delete(ticket.id)
+        const queued = account.queue.find(({ id }) => id === ticket.id)
+        // Whoever goes without having been served gives the place back, where nobody stands behind it yet.
+        if (queued !== undefined && account.places.get(ticket.tenant) === queued.place) {
+          account.places.set(ticket.tenant, queued.place - queued.cost)
+        }
         account.queue = account.queue.filter(({ id }) => id !== ticket.id)
         if (outcome._tag !== "Answered") account.log = account.log.filter(({ id }) => id !== ticket.id)
-        const at = granted?.at ?? now
+        const at = granted?.at ?? -Infinity
         if (outcome._tag === "Limited") limited(account, at, ticket, outcome.pause, now)
         if (outcome._tag === "Answered" && at > (account.learnt?.since ?? -Infinity)) account.strikes = 0
         // What has left is told by the window, not by its end.
         if (wasFull || outcome._tag === "Unsent") wake(account)
-        prune(account, ticket.allowance, now)
         if (isIdle(account, now)) accounts.delete(ticket.account)
       }),
     pace: (id, allowance) =>

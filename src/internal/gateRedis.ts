@@ -29,6 +29,8 @@ local function write(...) redis.call('HSET', state, ...) end
 
 local function prune()
   redis.call('ZREMRANGEBYSCORE', log, '-inf', now - window)
+  -- The server's clock was set back: what it granted then is no longer known to be in the window.
+  redis.call('ZREMRANGEBYSCORE', log, now + window, '+inf')
   redis.call('ZREMRANGEBYSCORE', flight, '-inf', now)
   for _, dead in ipairs(redis.call('ZRANGEBYSCORE', alive, '-inf', now)) do
     redis.call('ZREM', queue, dead)
@@ -106,11 +108,19 @@ keep()
 return {0, place, math.ceil(wait), count}`
 
 const leavesScript = `${common}
-redis.call('ZADD', log, 'XX', now, ARGV[6])`
+if redis.call('ZSCORE', flight, ARGV[6]) then
+  redis.call('ZADD', log, now, ARGV[6])
+  keep()
+end`
 
 const overScript = `${common}
-local member, outcome, said, channel, account = ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9], ARGV[10]
-local at = tonumber(redis.call('ZSCORE', log, member)) or now
+local member, outcome, said, channel, account, tenant = ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9], ARGV[10], ARGV[11]
+local flown = tonumber(redis.call('ZSCORE', flight, member))
+local at = flown and flown - lease or -math.huge
+local place = tonumber(redis.call('ZSCORE', queue, member))
+if place and place == tonumber(redis.call('ZSCORE', places, tenant)) then
+  redis.call('ZADD', places, place - costOf(member), tenant)
+end
 local wasFull = redis.call('ZCARD', flight) >= concurrency
 redis.call('ZREM', flight, member)
 redis.call('ZREM', queue, member)
@@ -127,7 +137,7 @@ if outcome == 'Limited' then
     own = math.min(${constants.longestPause}, ${constants.firstPause} * 2 ^ (strikes - 1))
   end
   local accepted = math.min(learnt, sum(redis.call('ZRANGE', log, 0, -1)))
-  write('strikes', strikes, 'until', math.max(read('until', 0), now + (said or own)), 'base', base, 'since', since,
+  write('strikes', strikes, 'until', math.max(read('until', 0), now + math.min(${constants.longestSaid}, said or own)), 'base', base, 'since', since,
     'step', step, 'rose', now, 'limit', math.max(1, math.ceil(base / 2), accepted))
 elseif outcome == 'Answered' and at > (since or -math.huge) then
   write('strikes', 0)
@@ -189,7 +199,7 @@ export const make = (
         const said = outcome._tag === "Limited" && outcome.pause !== null ? String(outcome.pause) : ""
         const { account, allowance } = ticket
         return Effect.asVoid(
-          run(overScript, account, allowance, memberOf(ticket), outcome._tag, said, channel, account)
+          run(overScript, account, allowance, memberOf(ticket), outcome._tag, said, channel, account, ticket.tenant)
         )
       },
       pace: (account, allowance) =>

@@ -22,7 +22,7 @@ const failed = Metric.counter("seo_provider_store_failures_total", {
 })
 
 /** The wall clock on purpose: a socket does not run on a test's clock. */
-export const make = (deadlineMillis: number): Guard => {
+export const make = (deadlineMillis: number, gauge: typeof up | null = up): Guard => {
   let failures = 0
   let restsUntil = 0
   const isUp = () => failures < threshold
@@ -33,7 +33,10 @@ export const make = (deadlineMillis: number): Guard => {
       if (!isUp()) restsUntil = performance.now() + restMillis
       const told =
         failures === threshold
-          ? Effect.zipRight(Metric.set(up, 0), Effect.logWarning(`The shared store is down: ${message}`))
+          ? Effect.zipRight(
+              gauge === null ? Effect.void : Metric.set(gauge, 0),
+              Effect.logWarning(`The shared store is down: ${message}`)
+            )
           : Effect.void
       return Effect.zipRight(Effect.zipRight(Metric.increment(failed), told), new StoreUnavailable({ message }))
     })
@@ -41,7 +44,13 @@ export const make = (deadlineMillis: number): Guard => {
     const wasDown = !isUp()
     failures = 0
     if (!wasDown) return Effect.succeed(value)
-    return Effect.as(Effect.zipRight(Metric.set(up, 1), Effect.logInfo("The shared store is up again")), value)
+    return Effect.as(
+      Effect.zipRight(
+        gauge === null ? Effect.void : Metric.set(gauge, 1),
+        Effect.logInfo("The shared store is up again")
+      ),
+      value
+    )
   }
 
   return {

@@ -21,7 +21,14 @@ import type { Facts, Operation, Wire } from "../Operation.js"
 import type { Plan } from "../Plan.js"
 import { collector, type Provenance } from "../Provenance.js"
 import { ProviderCache, type Windows } from "../ProviderCache.js"
-import { BudgetExceeded, CacheUnavailable, InvalidRequest, type PaidError, type WireError } from "../ProviderError.js"
+import {
+  BudgetExceeded,
+  CacheUnavailable,
+  InvalidRequest,
+  type PaidError,
+  PriceUnknown,
+  type WireError
+} from "../ProviderError.js"
 import type { Permit } from "../RateLimiter.js"
 import type { SharedState } from "../SharedState.js"
 import * as Spender from "../Spender.js"
@@ -240,8 +247,8 @@ export const make = (
           }
         ),
         (error): Effect.Effect<void> => {
-          if (error instanceof BudgetExceeded) {
-            // Whoever has spent all leaves the others' call.
+          if (error instanceof BudgetExceeded || error instanceof PriceUnknown) {
+            // Whoever cannot pay leaves the others' call.
             const [others, spent] = partition(flights, ({ cell }) => Payment.isOf(error.budget, cell.spender))
             return Effect.zipRight(landStale(spent, error), others.length === 0 ? Effect.void : only(others))
           }
@@ -463,6 +470,7 @@ export const make = (
           operation: name,
           size: operation.batchSize,
           look: look(operation, facts, input),
+          refused: landStale,
           buy: buy(operation, facts, input)
         }))
         return Effect.flatMap(landed, (answer) => deliver(operation, asked, answer))

@@ -172,25 +172,29 @@ export const make = (
                 .pipe(Effect.catchTags({ InvalidAmount: Effect.die, ReservationClosed: Effect.die }))
         return turn(name, (permit) =>
           Effect.uninterruptible(
-            Effect.flatMap(held, (reservation) => {
-              const booked = (amount: number | null) =>
-                reservation === null ? Effect.void : ledger.close(reservation, amount)
-              const most = reservation?.parts.reduce((all, { amount }) => all + amount, 0) ?? 0
-              return Effect.flatMap(Effect.exit(Effect.zipRight(permit.leaves, attempt)), (exit) => {
-                const over = permit.over(outcomeOf(exit))
-                if (Exit.isFailure(exit)) {
-                  const cost = mayBeBilled(exit.cause) ? most : null
-                  return Effect.zipRight(over, Effect.zipRight(booked(cost), Effect.failCause(exit.cause)))
-                }
-                const { charge, result, told } = exit.value
-                // What cannot be read was paid for all the same.
-                const answered = Effect.tapBoth(result, {
-                  onFailure: () => told,
-                  onSuccess: (value) => kept(exit.value, value)
+            // What is not paid for needs no permit: others wait for it.
+            Effect.flatMap(
+              Effect.tapError(held, () => permit.over({ _tag: "Unsent" })),
+              (reservation) => {
+                const booked = (amount: number | null) =>
+                  reservation === null ? Effect.void : ledger.close(reservation, amount)
+                const most = reservation?.parts.reduce((all, { amount }) => all + amount, 0) ?? 0
+                return Effect.flatMap(Effect.exit(Effect.zipRight(permit.leaves, attempt)), (exit) => {
+                  const over = permit.over(outcomeOf(exit))
+                  if (Exit.isFailure(exit)) {
+                    const cost = mayBeBilled(exit.cause) ? most : null
+                    return Effect.zipRight(over, Effect.zipRight(booked(cost), Effect.failCause(exit.cause)))
+                  }
+                  const { charge, result, told } = exit.value
+                  // What cannot be read was paid for all the same.
+                  const answered = Effect.tapBoth(result, {
+                    onFailure: () => told,
+                    onSuccess: (value) => kept(exit.value, value)
+                  })
+                  return Effect.zipRight(over, Effect.zipRight(booked(charge.amount ?? most), answered))
                 })
-                return Effect.zipRight(over, Effect.zipRight(booked(charge.amount ?? most), answered))
-              })
-            })
+              }
+            )
           )
         )
       }

@@ -80,6 +80,7 @@ const graceMillis = 1_000
 
 /** A late answer of the cache costs units, one of the limiter or the ledger would stop calls. */
 const patience = 20
+const longestPatience = 2_000
 
 const digests = new Map<string, string>()
 
@@ -151,7 +152,8 @@ export const make = (
   Effect.gen(function* () {
     const namespace = yield* checkedNamespace(options.namespace)
     const guard = Guard.make(options.deadlineMillis)
-    const patient = Guard.make(patience * options.deadlineMillis)
+    // The gauge is the cache's.
+    const patient = Guard.make(Math.min(longestPatience, patience * options.deadlineMillis), null)
     // Scripts have a connection of their own: behind a large value on the same one they would wait for all of it.
     const [values, scripts] = yield* Effect.all([connected(server), connected(server)], { concurrency: "unbounded" })
     const whenReady =

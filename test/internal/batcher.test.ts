@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import type { Fact } from "../../src/CacheStore.js"
 import * as Batcher from "../../src/internal/batcher.js"
-import { InvalidKey } from "../../src/ProviderError.js"
+import { InvalidKey, RateLimited } from "../../src/ProviderError.js"
 
 const cell = (subject: string): Batcher.Cell => ({
   key: subject,
@@ -29,17 +29,20 @@ interface Script {
   readonly size?: number
   readonly wait?: number
   readonly concurrency?: number
+  readonly gate?: Batcher.Gate
   readonly look?: Batcher.Work["look"]
   readonly buy?: Batcher.Work["buy"]
 }
 
 /** A batcher whose work is noted down; each fact is its subject. */
-const made = ({ buy, concurrency = 10, look = Effect.succeed, size = 3, wait = 10 }: Script = {}) =>
+const made = ({ buy, concurrency = 10, gate, look = Effect.succeed, size = 3, wait = 10 }: Script = {}) =>
   Effect.gen(function* () {
     const permits = yield* Effect.makeSemaphore(concurrency)
     const batcher = yield* Batcher.make({
       wait,
-      gate: (_tenant, _operation, use) => permits.withPermits(1)(use({ leaves: Effect.void, over: () => Effect.void }))
+      gate:
+        gate ??
+        ((_tenant, _operation, use) => permits.withPermits(1)(use({ leaves: Effect.void, over: () => Effect.void })))
     })
     const looks: Array<ReadonlyArray<string>> = []
     const buys: Array<ReadonlyArray<string>> = []
@@ -51,6 +54,10 @@ const made = ({ buy, concurrency = 10, look = Effect.succeed, size = 3, wait = 1
       Effect.map(
         batcher.want("group", names.map(cell), () => ({
           operation: "getFacts",
+          refused: (batch, error) =>
+            Effect.sync(() => {
+              for (const { land } of batch) land(Exit.fail(error))
+            }),
           size,
           look: (flights) => {
             looks.push(subjects(flights))
@@ -116,6 +123,27 @@ describe("those who want facts", () => {
       yield* Deferred.succeed(open, undefined)
       yield* Fiber.joinAll(all)
       assert.deepStrictEqual(buys, [["a"], ["b", "c"]])
+    })
+  )
+
+  it.scoped("that would wait too long fail, and not those who came before them", () =>
+    Effect.gen(function* () {
+      const open = yield* Deferred.make<void>()
+      let leaves = 0
+      const error = new RateLimited({ provider: "ahrefs", operation: "getFacts", message: "too long" })
+      const { want } = yield* made({
+        wait: 0,
+        size: 1,
+        gate: (_tenant, _operation, use) =>
+          ++leaves === 1
+            ? Effect.zipRight(Deferred.await(open), use({ leaves: Effect.void, over: () => Effect.void }))
+            : error
+      })
+      const early = yield* Effect.fork(want("early"))
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* Effect.flip(want("late")), error)
+      yield* Deferred.succeed(open, undefined)
+      assert.deepStrictEqual(yield* Fiber.join(early), ["early"])
     })
   )
 

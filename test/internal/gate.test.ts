@@ -172,11 +172,17 @@ describe("a gate", () => {
       const redis = yield* Redis.make(server, { namespace: "gate", deadlineMillis: 500 })
       const narrow = { limit: 1 }
       let now = 1_000_000
-      for (const gate of [Gate.make(), yield* GateRedis.make(redis, "gate", () => String(now))]) {
+      let isHere = true
+      // Also where its window has passed meanwhile.
+      const delays = [700, 1_700]
+      for (const delay of delays.flatMap((delay) => [delay, delay])) {
+        const gate = isHere ? Gate.make() : yield* GateRedis.make(redis, "gate", () => String(now))
+        isHere = !isHere
+        yield* ask(server, (client) => client.flushAll())
         now = 1_000_000
         yield* TestClock.setTime(now)
         yield* gate.decide(ticket(0, 1, "t", narrow), null)
-        now += 700
+        now += delay
         yield* TestClock.setTime(now)
         yield* gate.leaves(ticket(0, 1, "t", narrow))
         yield* gate.leaves(ticket(5, 1, "t", narrow))
@@ -195,6 +201,20 @@ describe("a gate", () => {
       assert.deepInclude(yield* gate.decide(ticket(1, 1, "t", narrow), null), { isGranted: false, wait: 1_000 })
       yield* TestClock.adjust(1_000)
       assert.isTrue((yield* gate.decide(ticket(1, 1, "t", narrow), 2)).isGranted)
+    })
+  )
+
+  it.effect("puts nobody back for calls that were given up", () =>
+    Effect.gen(function* () {
+      const gate = Gate.make()
+      const narrow = { limit: 1 }
+      yield* TestClock.setTime(1_000_000)
+      yield* gate.decide(ticket(0, 1, "t", narrow), null)
+      for (let i = 0; i < 100; i++) {
+        yield* gate.decide(ticket(1, 1, "t", narrow), null)
+        yield* gate.over(ticket(1, 1, "t", narrow), { _tag: "Unsent" })
+      }
+      assert.deepInclude(yield* gate.decide(ticket(2, 1, "t", narrow), null), { isGranted: false, place: 2 })
     })
   )
 
