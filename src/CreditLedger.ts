@@ -479,10 +479,10 @@ const make = (
       return Effect.forEach(request.parts, (part) => {
         const limiting = holdersOf(request, part).flatMap((holder) => known.get(keyOf({ ...request, ...holder })) ?? [])
         const stated = limiting.flatMap(({ unpricedCall }) => unpricedCall ?? [])
-        const [silent] = limiting.filter(({ unpricedCall }) => unpricedCall === undefined)
-        if (silent !== undefined) {
+        const [holder] = limiting
+        if (holder !== undefined && stated.length === 0) {
           return new PriceUnknown({
-            budget: { of: silent.of, id: silent.id },
+            budget: { of: holder.of, id: holder.id },
             provider: request.provider,
             operation: request.operation,
             message:
