@@ -240,16 +240,21 @@ const make = (shared: Gate.Gate | null): Service => {
       })
     })
 
+  /** Nothing was answered yet: a first call opens a connection, and takes nobody knows how long to arrive. */
+  let isCold = true
+
   const permitOf = ({ gate, grantedAt, ticket }: Made, { rate }: Request): Permit => {
     let isOver = false
+    const wasCold = isCold
+    const left = Effect.suspend(() =>
+      Effect.catchAll(gate.leaves(ticket), ({ message }) =>
+        Effect.logDebug(`The limiter was not told that a call left late: ${message}`)
+      )
+    )
     return {
       leaves: Effect.flatMap(Clock.currentTimeMillis, (now) =>
         // Half of the slack is for the way to the provider.
-        now - grantedAt <= slackOf(perOf(rate)) / 2
-          ? Effect.void
-          : Effect.catchAll(gate.leaves(ticket), ({ message }) =>
-              Effect.logDebug(`The limiter was not told that a call left late: ${message}`)
-            )
+        now - grantedAt <= slackOf(perOf(rate)) / 2 ? Effect.void : left
       ),
       over: (outcome) =>
         Effect.suspend(() => {
@@ -259,10 +264,13 @@ const make = (shared: Gate.Gate | null): Service => {
             outcome._tag === "Limited"
               ? { _tag: "Limited", pause: Option.getOrNull(Option.map(outcome.retryAfter, Duration.toMillis)) }
               : outcome
+          if (told._tag === "Answered") isCold = false
+          // It was counted before it was answered, at the latest then.
+          const arrived = wasCold && told._tag === "Answered" ? left : Effect.void
           // Alone, this process would pause all the same.
           const heard = told._tag === "Limited" && gate !== local ? local.over(ticket, told) : Effect.void
           return Effect.zipRight(
-            heard,
+            Effect.zipRight(arrived, heard),
             Effect.catchAll(gate.over(ticket, told), ({ message }) => {
               untold.set(ticket.id, [ticket, told])
               return Effect.logDebug(`The end of a call is told to the limiter later: ${message}`)
