@@ -55,6 +55,10 @@ export interface Request {
   readonly tenant?: string | null | undefined
   readonly maxWait?: Duration.DurationInput | undefined
   readonly lease?: Duration.DurationInput | undefined
+  /**
+   * A permit may be given so long before the call's moment, to get ready for it; `leaves` then waits for the rest. Default none.
+   */
+  readonly lead?: Duration.DurationInput | undefined
 }
 
 /**
@@ -79,7 +83,7 @@ export type Outcome =
  * @category Models
  */
 export interface Permit {
-  /** Run right before the call is sent: where that is late, the account's window is told. */
+  /** Run right before the call is sent: waits for its very moment, and where that has passed tells the account's window. */
   readonly leaves: Effect.Effect<void>
   /** Tells what became of it. Only the first time counts. */
   readonly over: (outcome: Outcome) => Effect.Effect<void>
@@ -114,13 +118,21 @@ const defaultLease = Duration.minutes(2)
 
 /**
  * Between a call's leaving here and its being counted there passes time, and not the same for each. So much longer than the
- * provider's the window is here: a twenty-fifth, at most half a second.
+ * provider's the window is here: 3 %, at most half a second.
  */
-const slackOf = (per: number): number => Math.min(500, per / 25)
+const slackOf = (per: number): number => Math.min(500, Math.ceil(per * 0.03))
 
 const perOf = ({ per }: Rate): number => Duration.toMillis(per)
 
-const ticketOf = ({ account, concurrency, cost = 1, lease = defaultLease, rate, tenant }: Request): Gate.Ticket => ({
+const ticketOf = ({
+  account,
+  concurrency,
+  cost = 1,
+  lead = 0,
+  lease = defaultLease,
+  rate,
+  tenant
+}: Request): Gate.Ticket => ({
   id: randomUUID(),
   account,
   tenant: tenant ?? "",
@@ -129,7 +141,8 @@ const ticketOf = ({ account, concurrency, cost = 1, lease = defaultLease, rate, 
     limit: rate.requests,
     window: perOf(rate) + slackOf(perOf(rate)),
     concurrency,
-    lease: Math.min(Duration.toMillis(lease), 86_400_000)
+    lease: Math.min(Duration.toMillis(lease), 86_400_000),
+    lead: Duration.toMillis(lead)
   }
 })
 
@@ -160,7 +173,7 @@ const shareOf = (ticket: Gate.Ticket, processes: number): Gate.Ticket => {
 }
 
 /** So many of a tenant's calls stand in the queue at once; the others wait behind them, in this process. */
-const tickets = 4
+const tickets = 8
 
 type Restore = <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
@@ -243,19 +256,23 @@ const make = (shared: Gate.Gate | null): Service => {
   /** Nothing was answered yet: a first call opens a connection, and takes nobody knows how long to arrive. */
   let isCold = true
 
-  const permitOf = ({ gate, grantedAt, ticket }: Made, { rate }: Request): Permit => {
+  const permitOf = ({ decision, gate, grantedAt, ticket }: Made, { rate }: Request): Permit => {
     let isOver = false
+    const moment = grantedAt + decision.wait
     const wasCold = isCold
     const left = Effect.suspend(() =>
       Effect.catchAll(gate.leaves(ticket), ({ message }) =>
         Effect.logDebug(`The limiter was not told that a call left late: ${message}`)
       )
     )
+    const leaves: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      // Looked at again after a sleep: a busy process wakes late.
+      if (now < moment) return Effect.zipRight(Effect.sleep(moment - now), leaves)
+      // Half of the slack is for the way to the provider.
+      return now - moment <= slackOf(perOf(rate)) / 2 ? Effect.void : left
+    })
     return {
-      leaves: Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        // Half of the slack is for the way to the provider.
-        now - grantedAt <= slackOf(perOf(rate)) / 2 ? Effect.void : left
-      ),
+      leaves,
       over: (outcome) =>
         Effect.suspend(() => {
           if (isOver) return Effect.void
@@ -311,7 +328,8 @@ const make = (shared: Gate.Gate | null): Service => {
           if (isGranted) return made
           const waited = (yield* Clock.currentTimeMillis) - since
           if (waited + wait > cap) return yield* tooLong(request, wait)
-          yield* restore(Effect.raceFirst(Effect.sleep(Math.min(wait, Gate.heartbeat)), Deferred.await(bell)))
+          const early = Math.max(1, wait - asked.allowance.lead)
+          yield* restore(Effect.raceFirst(Effect.sleep(Math.min(early, Gate.heartbeat)), Deferred.await(bell)))
         }
       })
       return waiting.pipe(

@@ -33,7 +33,7 @@ const request = (more: Partial<RateLimiter.Request> = {}): RateLimiter.Request =
   ...more
 })
 /** The window is a little longer than the provider's. */
-const window = 10_400
+const window = 10_300
 
 const answered: RateLimiter.Outcome = { _tag: "Answered" }
 
@@ -356,7 +356,7 @@ describe("calls of a service", () => {
     })
   )
 
-  it.scoped("of four services for half a minute: the vendor never refuses one, and 95 % of the rate is used", () =>
+  it.scoped("of four services for ten seconds: the vendor never refuses one, and 95 % of the rate is used", () =>
     Effect.gen(function* () {
       const simulator = yield* SERankingSimulator.make({ latency: "150 millis" })
       const state = yield* Layer.build(SharedState.layerMemory())
@@ -365,10 +365,10 @@ describe("calls of a service", () => {
         Effect.provideService(HttpClient.HttpClient, simulator.httpClient)
       )
       const services = yield* Effect.all([made, made, made, made])
-      const seconds = 30
+      const seconds = 10
       const load = Effect.forEach(
         services,
-        (service, i) => Effect.forEach(domains(100, `s${i}`), service.getDomainInlinkRank, { concurrency: 20 }),
+        (service, i) => Effect.forEach(domains(40, `s${i}`), service.getDomainInlinkRank, { concurrency: 20 }),
         { concurrency: "unbounded", discard: true }
       )
       const fiber = yield* Effect.fork(load)

@@ -15,6 +15,8 @@ export interface Allowance {
   readonly concurrency: number
   /** A call that is never told to be over counts as under way for so long. */
   readonly lease: number
+  /** So long before its moment a call may be granted, to get ready. */
+  readonly lead: number
 }
 
 export interface Ticket {
@@ -29,7 +31,7 @@ export interface Decision {
   readonly isGranted: boolean
   /** The place in the queue: kept for the next time it is asked for. */
   readonly place: number
-  /** How long it will take as things stand; 0 where granted. */
+  /** How long it will take as things stand; where granted, until its moment. */
   readonly wait: number
   /** How many processes have asked lately. */
   readonly processes: number
@@ -67,10 +69,11 @@ export const heartbeat = 2_000
 const grace = 1_000
 /** The pace rises by such a part of what is allowed, then twice as much each time. */
 const rise = 0.1
-/** Windows of a second are too short to judge a pace by. */
-const leastRest = 10_000
+/** Windows of a second are too short to judge a pace by; the further it rises unrefused, the sooner it does again. */
+const leastRest = 5_000
 /** Whoever waits for a call to be over is told; asks all the same, as what was told may be lost. */
-const fullWait = 250
+const fullWait = 1_000
+/** At most, and a quarter of a window. */
 const firstPause = 500
 const longestPause = 60_000
 /** A provider that asks for more is asked again after so long. */
@@ -156,8 +159,9 @@ export const make = (): Gate<never> & {
   const limitOf = (account: Account, { limit, window }: Allowance, now: number): number => {
     const { learnt } = account
     if (learnt === null) return limit
-    const rest = Math.max(window, leastRest)
-    while (learnt.limit < limit && now - learnt.rose >= rest) {
+    for (;;) {
+      const rest = Math.max(window, (leastRest * rise) / learnt.step)
+      if (learnt.limit >= limit || now - learnt.rose < rest) break
       learnt.limit = Math.min(limit, learnt.limit + Math.max(1, Math.floor(limit * learnt.step)))
       learnt.step *= 2
       learnt.rose += rest
@@ -166,14 +170,17 @@ export const make = (): Gate<never> & {
     return Math.min(limit, learnt.limit)
   }
 
-  /** When so much of the window is free again. */
+  /** When so much of the window is free again; whoever goes before takes it and frees it a window later. */
   const freeAt = ({ log }: Account, { window }: Allowance, limit: number, needed: number, now: number): number => {
+    const used = sum(log)
+    const rounds = Math.max(0, Math.ceil((needed - used) / limit))
+    const rest = needed - rounds * limit
     let freed = 0
     for (const { at, cost } of log) {
       freed += cost
-      if (freed >= needed) return at + window
+      if (rest > 0 && freed >= rest) return at + (rounds + 1) * window
     }
-    return now + window * Math.ceil(needed / limit)
+    return now + rounds * window
   }
 
   const decide = (account: Account, ticket: Ticket, asked: number | null, now: number): Decision => {
@@ -186,15 +193,16 @@ export const make = (): Gate<never> & {
     const ahead = queue.filter((one) => one.place < place || (one.place === place && one.id < id))
     const needed = sum(account.log) + sum(ahead) + cost - limit
     const isFull = account.flying.size + ahead.length >= allowance.concurrency
-    if (needed <= 0 && !isFull && account.pausedUntil <= now) {
-      account.queue = queue
-      account.log.push({ id, cost, at: now })
-      account.flying.set(id, { id, cost, at: now, until: now + allowance.lease })
-      account.served = Math.max(account.served, place)
-      return { isGranted: true, place, wait: 0, processes: 1 }
-    }
     const free = needed > 0 ? freeAt(account, allowance, limit, needed, now) : now
-    const wait = Math.max(free, account.pausedUntil, isFull ? now + fullWait : now) - now
+    const at = Math.max(free, account.pausedUntil, now)
+    if (!isFull && at <= now + allowance.lead) {
+      account.queue = queue
+      account.log = [...account.log, { id, cost, at }].toSorted((a, b) => a.at - b.at)
+      account.flying.set(id, { id, cost, at, until: at + allowance.lease })
+      account.served = Math.max(account.served, place)
+      return { isGranted: true, place, wait: at - now, processes: 1 }
+    }
+    const wait = Math.max(at, isFull ? now + fullWait : now) - now
     queue.splice(ahead.length, 0, { id, cost, place, until: now + Math.min(wait, heartbeat) + grace })
     account.queue = queue.toSorted((a, b) => a.place - b.place || (a.id < b.id ? -1 : 1))
     return { isGranted: false, place, wait, processes: 1 }
@@ -207,7 +215,8 @@ export const make = (): Gate<never> & {
     if (isNew) account.strikes++
     const learnt =
       account.learnt !== null && !isNew ? account.learnt : { limit, base: limit, since: now, step: rise, rose: now }
-    const own = isNew ? Math.min(longestPause, firstPause * 2 ** (account.strikes - 1)) : 0
+    const first = Math.min(firstPause, allowance.window / 4)
+    const own = isNew ? Math.min(longestPause, first * 2 ** (account.strikes - 1)) : 0
     account.pausedUntil = Math.max(account.pausedUntil, now + Math.min(longestSaid, said ?? own))
     const accepted = Math.min(learnt.limit, sum(account.log))
     account.learnt = { ...learnt, limit: Math.max(1, Math.ceil(learnt.base / 2), accepted), rose: now }

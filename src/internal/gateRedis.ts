@@ -44,8 +44,10 @@ local function forget() redis.call('HDEL', state, 'limit', 'base', 'since', 'ste
 local function currentLimit()
   local learnt = read('limit')
   if not learnt then return allowed end
-  local rest, step, rose = math.max(window, ${constants.leastRest}), read('step'), read('rose')
-  while learnt < allowed and now - rose >= rest do
+  local step, rose = read('step'), read('rose')
+  while learnt < allowed do
+    local rest = math.max(window, ${constants.leastRest} * ${constants.rise} / step)
+    if now - rose < rest then break end
     learnt = math.min(allowed, learnt + math.max(1, math.floor(allowed * step)))
     step = step * 2
     rose = rose + rest
@@ -64,6 +66,7 @@ local limit = currentLimit()
 
 const decideScript = `${common}
 local member, cost, tenant, place, process = ARGV[6], tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9]), ARGV[10]
+local lead = tonumber(ARGV[11])
 redis.call('ZADD', processes, now, process)
 redis.call('ZREMRANGEBYSCORE', processes, '-inf', now - ${processLife})
 local count = redis.call('ZCARD', processes)
@@ -80,29 +83,30 @@ local used = 0
 for i = 1, #granted, 2 do used = used + costOf(granted[i]) end
 local needed = used + ahead + cost - limit
 local isFull = redis.call('ZCARD', flight) + rank >= concurrency
-if needed <= 0 and not isFull and paused <= now then
-  redis.call('ZREM', queue, member)
-  redis.call('ZREM', alive, member)
-  redis.call('ZADD', log, now, member)
-  redis.call('ZADD', flight, now + lease, member)
-  write('served', math.max(served, place))
-  keep()
-  return {1, place, 0, count}
-end
 local free = now
 if needed > 0 then
-  local freed = 0
-  free = nil
+  local rounds = math.max(0, math.ceil((needed - used) / limit))
+  local rest, freed = needed - rounds * limit, 0
+  free = now + rounds * window
   for i = 1, #granted, 2 do
     freed = freed + costOf(granted[i])
-    if freed >= needed then
-      free = tonumber(granted[i + 1]) + window
+    if rest > 0 and freed >= rest then
+      free = tonumber(granted[i + 1]) + (rounds + 1) * window
       break
     end
   end
-  free = free or now + window * math.ceil(needed / limit)
 end
-local wait = math.max(free, paused, isFull and now + ${constants.fullWait} or now) - now
+local at = math.max(free, paused, now)
+if not isFull and at <= now + lead then
+  redis.call('ZREM', queue, member)
+  redis.call('ZREM', alive, member)
+  redis.call('ZADD', log, at, member)
+  redis.call('ZADD', flight, at + lease, member)
+  write('served', math.max(served, place))
+  keep()
+  return {1, place, math.ceil(at - now), count}
+end
+local wait = math.max(at, isFull and now + ${constants.fullWait} or now) - now
 redis.call('ZADD', alive, now + math.min(wait, ${constants.heartbeat}) + ${constants.grace}, member)
 keep()
 return {0, place, math.ceil(wait), count}`
@@ -134,7 +138,7 @@ if outcome == 'Limited' then
   if not since or at > since then
     strikes = strikes + 1
     base, learnt, since, step = limit, limit, now, ${constants.rise}
-    own = math.min(${constants.longestPause}, ${constants.firstPause} * 2 ^ (strikes - 1))
+    own = math.min(${constants.longestPause}, math.min(${constants.firstPause}, window / 4) * 2 ^ (strikes - 1))
   end
   local accepted = math.min(learnt, sum(redis.call('ZRANGE', log, 0, -1)))
   write('strikes', strikes, 'until', math.max(read('until', 0), now + math.min(${constants.longestSaid}, said or own)), 'base', base, 'since', since,
@@ -187,7 +191,17 @@ export const make = (
         const { account, allowance, cost, tenant } = ticket
         const asked = place === null ? "" : String(place)
         return Effect.map(
-          run(decideScript, account, allowance, memberOf(ticket), String(cost), tenant, asked, process),
+          run(
+            decideScript,
+            account,
+            allowance,
+            memberOf(ticket),
+            String(cost),
+            tenant,
+            asked,
+            process,
+            String(allowance.lead)
+          ),
           (answer): Decision => {
             const [granted, place = 0, wait = 0, processes = 1] = numbers(answer)
             return { isGranted: granted === 1, place, wait, processes }

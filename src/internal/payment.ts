@@ -111,7 +111,9 @@ export const make = (
       rate: options.rateLimit ?? rate,
       concurrency: options.concurrency ?? 10,
       maxWait: options.maxWait,
-      lease: timeout + 30_000
+      lease: timeout + 30_000,
+      // Claims, the last look at the cache and the hold take some questions.
+      lead: "100 millis"
     })
 
     /** The first turn is there already. */

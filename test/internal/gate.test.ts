@@ -8,7 +8,7 @@ import * as GateRedis from "../../src/internal/gateRedis.js"
 import * as Redis from "../../src/internal/redis.js"
 import { ask, start } from "../support/redis.js"
 
-const allowance: Gate.Allowance = { limit: 5, window: 1_000, concurrency: 4, lease: 600_000 }
+const allowance: Gate.Allowance = { limit: 5, window: 1_000, concurrency: 4, lease: 600_000, lead: 0 }
 
 const ticket = (id: number, cost = 1, tenant = "t", over: Partial<Gate.Allowance> = {}): Gate.Ticket => ({
   id: `00${id}`,
