@@ -18,4 +18,4 @@ const printed = Effect.flatMap(section, (rows) => Console.log(JSON.stringify(row
   Effect.provide(toStderr)
 )
 
-NodeRuntime.runMain(printed, { disableErrorReporting: true })
+NodeRuntime.runMain(printed, { disableErrorReporting: true, disablePrettyLogger: true })

@@ -196,7 +196,9 @@ const turns = () => {
 interface Made {
   readonly decision: Gate.Decision
   /** By this process's clock, before it was asked. */
-  readonly grantedAt: number
+  readonly askedAt: number
+  /** And when it was answered: between the two it was made. */
+  readonly answeredAt: number
   readonly gate: Gate.Gate
   readonly ticket: Gate.Ticket
 }
@@ -221,31 +223,32 @@ const make = (shared: Gate.Gate | null): Service => {
     )
 
   const decide = (ticket: Gate.Ticket, last: Made | null): Effect.Effect<Made> =>
-    Effect.flatMap(Clock.currentTimeMillis, (grantedAt) => {
+    Effect.flatMap(Clock.currentTimeMillis, (askedAt) => {
       const alone = Effect.suspend(() => {
         const share = shareOf(ticket, processes.get(ticket.account) ?? most)
         // A place in another queue is none in this one.
         const place = last?.gate === local ? last.decision.place : null
         return Effect.map(local.decide(share, place), (decision) => ({
           decision,
-          grantedAt,
+          askedAt,
+          answeredAt: askedAt,
           gate: local,
           ticket: share
         }))
       })
       if (shared === null) return alone
       const place = last?.gate === shared ? last.decision.place : null
-      return Effect.matchEffect(shared.decide(ticket, place), {
+      return Effect.matchEffect(Effect.zip(shared.decide(ticket, place), Clock.currentTimeMillis), {
         onFailure: () => {
           // It may have been granted all the same: then the call leaves, by the local gate.
           untold.set(ticket.id, [ticket, { _tag: "Answered" }])
           return alone
         },
-        onSuccess: (decision) => {
+        onSuccess: ([decision, answeredAt]) => {
           untold.delete(ticket.id)
           most = Math.max(most, decision.processes)
           processes.set(ticket.account, Math.max(1, decision.processes))
-          const made: Made = { decision, grantedAt, gate: shared, ticket }
+          const made: Made = { decision, askedAt, answeredAt, gate: shared, ticket }
           // Alone, this process would go on from what it has sent.
           const noted = decision.isGranted ? Effect.as(local.note(ticket), made) : Effect.succeed(made)
           return untold.size === 0 ? noted : Effect.zipRight(tell(shared), noted)
@@ -256,9 +259,9 @@ const make = (shared: Gate.Gate | null): Service => {
   /** Nothing was answered yet: a first call opens a connection, and takes nobody knows how long to arrive. */
   let isCold = true
 
-  const permitOf = ({ decision, gate, grantedAt, ticket }: Made, { rate }: Request): Permit => {
+  const permitOf = ({ answeredAt, askedAt, decision, gate, ticket }: Made, { rate }: Request): Permit => {
     let isOver = false
-    const moment = grantedAt + decision.wait
+    const { wait } = decision
     const wasCold = isCold
     const left = Effect.suspend(() =>
       Effect.catchAll(gate.leaves(ticket), ({ message }) =>
@@ -267,9 +270,10 @@ const make = (shared: Gate.Gate | null): Service => {
     )
     const leaves: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
       // Looked at again after a sleep: a busy process wakes late.
-      if (now < moment) return Effect.zipRight(Effect.sleep(moment - now), leaves)
+      const early = answeredAt + wait - now
+      if (wait > 0 && early > 0) return Effect.zipRight(Effect.sleep(early), leaves)
       // Half of the slack is for the way to the provider.
-      return now - moment <= slackOf(perOf(rate)) / 2 ? Effect.void : left
+      return now - (askedAt + wait) <= slackOf(perOf(rate)) / 2 ? Effect.void : left
     })
     return {
       leaves,

@@ -8,7 +8,6 @@ export interface Guard {
   readonly isUp: () => boolean
 }
 
-const threshold = 5
 const restMillis = 1_000
 /** So many deadlines a process that is itself busy waits at the most. */
 const maxGrants = 20
@@ -22,7 +21,10 @@ const failed = Metric.counter("seo_provider_store_failures_total", {
 })
 
 /** The wall clock on purpose: a socket does not run on a test's clock. */
-export const make = (deadlineMillis: number, gauge: typeof up | null = up): Guard => {
+export const make = (
+  deadlineMillis: number,
+  { gauge, threshold }: { readonly gauge: typeof up | null; readonly threshold: number } = { gauge: up, threshold: 5 }
+): Guard => {
   let failures = 0
   let restsUntil = 0
   const isUp = () => failures < threshold

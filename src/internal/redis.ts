@@ -79,7 +79,7 @@ interface Connection {
 const graceMillis = 1_000
 
 /** A late answer of the cache costs units, one of the limiter or the ledger would stop calls. */
-const patience = 20
+const patience = 10
 const longestPatience = 2_000
 
 const digests = new Map<string, string>()
@@ -152,8 +152,11 @@ export const make = (
   Effect.gen(function* () {
     const namespace = yield* checkedNamespace(options.namespace)
     const guard = Guard.make(options.deadlineMillis)
-    // The gauge is the cache's.
-    const patient = Guard.make(Math.min(longestPatience, patience * options.deadlineMillis), null)
+    // The gauge is the cache's; and what waits so long is not to wait again for a server that is down.
+    const patient = Guard.make(Math.min(longestPatience, patience * options.deadlineMillis), {
+      gauge: null,
+      threshold: 1
+    })
     // Scripts have a connection of their own: behind a large value on the same one they would wait for all of it.
     const [values, scripts] = yield* Effect.all([connected(server), connected(server)], { concurrency: "unbounded" })
     const whenReady =
