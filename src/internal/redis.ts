@@ -153,10 +153,13 @@ export const make = (
     const namespace = yield* checkedNamespace(options.namespace)
     const guard = Guard.make(options.deadlineMillis)
     // The gauge is the cache's; and what waits so long is not to wait again for a server that is down.
-    const patient = Guard.make(Math.min(longestPatience, patience * options.deadlineMillis), {
-      gauge: null,
-      threshold: 1
-    })
+    const patient = Guard.make(
+      Math.max(options.deadlineMillis, Math.min(longestPatience, patience * options.deadlineMillis)),
+      {
+        gauge: null,
+        threshold: 1
+      }
+    )
     // Scripts have a connection of their own: behind a large value on the same one they would wait for all of it.
     const [values, scripts] = yield* Effect.all([connected(server), connected(server)], { concurrency: "unbounded" })
     const whenReady =
