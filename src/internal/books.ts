@@ -150,7 +150,7 @@ export const dayOf = (now: number): string => new Date(now).toISOString().slice(
 export const closedLife = 6 * 3_600_000
 export const expiredLife = 7 * day
 /** So many expired holds a call frees on its way. */
-export const sweptAtOnce = 200
+export const sweptAtOnce = 1_000
 /** So many lines of the audit trail are kept for those who read it later. */
 export const trail = 10_000
 
