@@ -22,6 +22,7 @@ import * as AhrefsSimulator from "../src/testing/AhrefsSimulator.js"
 import * as SERankingSimulator from "../src/testing/SERankingSimulator.js"
 import { start, startAt } from "./support/redis.js"
 import { json, never, type Script, stub } from "./support/stub.js"
+import { advance } from "./support/clock.js"
 
 const quietly = Logger.replace(Logger.defaultLogger, Logger.none)
 
@@ -146,7 +147,7 @@ describe("a budget", () => {
         )
       const poor = yield* ask("poor", ["a.com", "b.com", "c.com"])
       const rich = yield* ask("rich", ["c.com", "d.com"])
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       assert.deepStrictEqual(yield* Fiber.join(poor), ["BudgetExceeded", "BudgetExceeded", "BudgetExceeded"])
       assert.deepStrictEqual(yield* Fiber.join(rich), ["ok", "ok"])
       assert.strictEqual(yield* simulator.unitsBilled, 50)
@@ -167,7 +168,7 @@ describe("a budget", () => {
       const ask = (tenant: string, domains: ReadonlyArray<string>) =>
         Effect.fork(Spender.as({ tenant })(Effect.forEach(domains, ahrefs.getDomainRating, { concurrency: 9 })))
       const fibers = [yield* ask("a", ["1.com", "2.com"]), yield* ask("b", ["3.com"])]
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       yield* Fiber.joinAll(fibers)
       const spent = (id: string) => Effect.map(ledger.balance({ ...book, of: "tenant", id }), (one) => one.spent)
       assert.deepStrictEqual(yield* Effect.all([spent("a"), spent("b")]), [33, 17])
@@ -208,7 +209,7 @@ describe("a budget", () => {
         budgets: [{ of: "account", id: account, limit: 50, per: "ever" }]
       })
       yield* two.ahrefs.getBacklinks("a.com", 5)
-      yield* TestClock.adjust("2 days")
+      yield* advance("2 days")
       assert.deepStrictEqual<unknown>(yield* two.ahrefs.getBacklinks("a.com", 5), [])
       assert.strictEqual(two.sent.length, 1)
     })
@@ -245,7 +246,7 @@ describe("what a call costs", () => {
         Effect.gen(function* () {
           const { ahrefs, ledger } = yield* opened({ script, ...options })
           const fiber = yield* Effect.fork(Effect.exit(ahrefs.getReferringDomains("a.com")))
-          yield* TestClock.adjust("1 minute")
+          yield* advance("1 minute")
           yield* Fiber.join(fiber)
           const { reserved, spent } = yield* ledger.balance({ ...book, of: "account", id: account })
           assert.strictEqual(reserved, 0)
@@ -271,11 +272,11 @@ describe("what a call costs", () => {
         Effect.provideService(HttpClient.HttpClient, simulator.httpClient)
       )
       const fiber = yield* Effect.fork(ahrefs.getBacklinks("a.com", 100))
-      yield* TestClock.adjust("500 millis")
+      yield* advance("500 millis")
       const balance = ledger.balance({ ...book, of: "account", id: account })
       assert.deepInclude(yield* balance, { spent: 0, reserved: 400 })
       yield* Fiber.interrupt(fiber)
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       assert.deepInclude(yield* balance, { spent: yield* simulator.unitsBilled, reserved: 0 })
     })
   )
@@ -359,7 +360,7 @@ describe("a reservation", () => {
       const books = yield* ledger
       const dead = yield* books.reserve(request(80, { life: "1 minute" }))
       assert.strictEqual(yield* tags(books.reserve(request(80))), "BudgetExceeded")
-      yield* TestClock.adjust("1 minute")
+      yield* advance("1 minute")
       const next = yield* books.reserve(request(80))
       yield* books.settle(next, 80)
       yield* books.settle(dead, 80)
@@ -417,11 +418,11 @@ describe("listeners", () => {
       yield* ledger.setBudget(budget)
       const heard: Array<number> = []
       yield* Effect.fork(Stream.runForEach(ledger.alerts, ({ share }) => Effect.sync(() => heard.push(share))))
-      yield* TestClock.adjust(1)
+      yield* advance(1)
       const spend = (amount: number) =>
         Effect.zipRight(
           Effect.flatMap(ledger.reserve(request(amount)), (held) => ledger.settle(held, amount)),
-          TestClock.adjust(1)
+          advance(1)
         )
       yield* spend(40)
       yield* spend(10)
@@ -442,12 +443,12 @@ describe("listeners", () => {
       const { ledger } = yield* opened({ budgets: [{ of: "account", id: account, limit: 0 }] })
       const heard: Array<number> = []
       yield* Effect.fork(Stream.runForEach(ledger.alerts, ({ share }) => Effect.sync(() => heard.push(share))))
-      yield* TestClock.adjust(1)
+      yield* advance(1)
       yield* ledger.settle(yield* ledger.reserve(request(0)), 0)
-      yield* TestClock.adjust(1)
+      yield* advance(1)
       assert.deepStrictEqual(heard, [])
       yield* ledger.settle(yield* ledger.reserve(request(0)), 1)
-      yield* TestClock.adjust(1)
+      yield* advance(1)
       assert.deepStrictEqual(heard, [0.8, 1])
     })
   )
@@ -458,9 +459,9 @@ describe("listeners", () => {
       yield* ahrefs.getReferringDomains("a.com")
       const own = yield* Effect.fork(Stream.runCollect(Stream.take(ledger.settlements, 1)))
       const all = yield* Effect.fork(Stream.runCollect(Stream.take(ledger.audit(book), 2)))
-      yield* TestClock.adjust(1)
+      yield* advance(1)
       yield* ahrefs.getReferringDomains("b.com")
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       const [first, second] = Chunk.toReadonlyArray(yield* Fiber.join(all))
       assert.include(first, {
         tenant: "acme",

@@ -4,13 +4,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as TestClock from "effect/TestClock"
 import * as Redacted from "effect/Redacted"
 import { Keyv } from "keyv"
 import * as Ahrefs from "../src/Ahrefs.js"
 import * as ProviderCache from "../src/ProviderCache.js"
 import * as SharedState from "../src/SharedState.js"
 import { json, type Script, stub } from "./support/stub.js"
+import { advance } from "./support/clock.js"
 
 const quietly = Logger.replace(Logger.defaultLogger, Logger.none)
 
@@ -97,11 +97,11 @@ describe("a Keyv of the user's own", () => {
       store.get = () => {
         throw new Error("disk")
       }
-      yield* TestClock.adjust("24 hours")
+      yield* advance("24 hours")
       assert.strictEqual(yield* ahrefs.getReferringDomains("a.com"), 42)
-      yield* TestClock.adjust("59 minutes")
+      yield* advance("59 minutes")
       assert.strictEqual(sent.length, 1)
-      yield* TestClock.adjust("1 minute")
+      yield* advance("1 minute")
       yield* ahrefs.getReferringDomains("a.com")
       assert.strictEqual(sent.length, 2)
     }).pipe(Effect.provide(quietly))

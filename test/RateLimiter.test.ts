@@ -11,7 +11,6 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as TestClock from "effect/TestClock"
 import * as Ahrefs from "../src/Ahrefs.js"
 import * as RateLimiter from "../src/RateLimiter.js"
 import * as SERanking from "../src/SERanking.js"
@@ -21,6 +20,7 @@ import * as AhrefsSimulator from "../src/testing/AhrefsSimulator.js"
 import * as SERankingSimulator from "../src/testing/SERankingSimulator.js"
 import { start } from "./support/redis.js"
 import { json, type Script, stub } from "./support/stub.js"
+import { advance } from "./support/clock.js"
 
 const quietly = Logger.replace(Logger.defaultLogger, Logger.none)
 
@@ -52,7 +52,7 @@ const sent = (limiter: RateLimiter.Service, more?: Partial<RateLimiter.Request>,
 const driven = <A, E, R>(work: Effect.Effect<A, E, R>, step: Duration.DurationInput = "100 millis") =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(work)
-    while (Option.isNone(yield* Fiber.poll(fiber))) yield* TestClock.adjust(step)
+    while (Option.isNone(yield* Fiber.poll(fiber))) yield* advance(step)
     return yield* Fiber.join(fiber)
   })
 
@@ -101,13 +101,13 @@ describe("a limiter", () => {
       yield* limiter.withPermit(request(one), () => Effect.void)
       const held = yield* Deferred.make<void>()
       const holder = yield* Effect.fork(limiter.withPermit(request(one), () => Deferred.await(held)))
-      yield* TestClock.adjust(1)
+      yield* advance(1)
       const first = yield* Effect.fork(sent(limiter, one))
       const second = yield* Effect.fork(sent(limiter, one))
-      yield* TestClock.adjust(1)
+      yield* advance(1)
       yield* Fiber.interrupt(first)
       yield* Fiber.interrupt(holder)
-      yield* TestClock.adjust(1)
+      yield* advance(1)
       assert.isAtMost(yield* Fiber.join(second), 3)
     })
   )
@@ -162,7 +162,7 @@ describe("a limiter", () => {
           discard: true
         })
       )
-      yield* TestClock.adjust("500 millis")
+      yield* advance("500 millis")
       const began = yield* Clock.currentTimeMillis
       const small = yield* driven(
         Effect.forEach([0, 1, 2], () => sent(limiter, { rate, tenant: "small" }), { concurrency: "unbounded" })
@@ -272,9 +272,9 @@ describe("calls of a service", () => {
       const script: Script = (_, n) => (n === 0 ? json({ error: "busy" }, 503) : referring())
       const [one] = yield* services([{ script, rateLimit: { requests: 1, per: "10 seconds" } }])
       const fiber = yield* Effect.fork(one!.ahrefs.getReferringDomains("a.com"))
-      yield* TestClock.adjust("10 seconds")
+      yield* advance("10 seconds")
       times.push(one!.sent.length)
-      yield* TestClock.adjust("400 millis")
+      yield* advance("400 millis")
       times.push(one!.sent.length)
       assert.strictEqual(yield* Fiber.join(fiber), 42)
       assert.deepStrictEqual(times, [1, 2])
@@ -288,11 +288,11 @@ describe("calls of a service", () => {
         n === 0 ? json({ error: "slow down" }, 429, { "retry-after": "7" }) : referring()
       const [one, two] = yield* services([{ script: refusing }, { script: referring }])
       const first = yield* Effect.fork(one!.ahrefs.getReferringDomains("a.com"))
-      yield* TestClock.adjust(1)
+      yield* advance(1)
       const second = yield* Effect.fork(two!.ahrefs.getReferringDomains("b.com"))
-      yield* TestClock.adjust("6 seconds")
+      yield* advance("6 seconds")
       assert.deepStrictEqual([one!.sent.length, two!.sent.length], [1, 0])
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       assert.deepStrictEqual(yield* Fiber.joinAll([first, second]), [42, 42])
     })
   )
@@ -320,7 +320,7 @@ describe("calls of a service", () => {
         Effect.forEach(domains(10_000), ahrefs.getDomainRating, { concurrency: "unbounded", discard: true })
       )
       // Sixty leave at once, forty a minute later.
-      yield* TestClock.adjust(1.05 * 60_000)
+      yield* advance(1.05 * 60_000)
       yield* Fiber.join(fiber)
       const requests = yield* simulator.requests
       assert.deepStrictEqual(
@@ -346,11 +346,11 @@ describe("calls of a service", () => {
           Effect.forEach(domains(500), ahrefs.getDomainRating, { concurrency: "unbounded", discard: true })
         )
       )
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       const small = yield* Effect.fork(
         Spender.as({ tenant: "small" })(Effect.forEach(domains(3, "few"), ahrefs.getDomainRating, { concurrency: 3 }))
       )
-      yield* TestClock.adjust("61 seconds")
+      yield* advance("61 seconds")
       assert.lengthOf(yield* Fiber.join(small), 3)
       yield* Fiber.interrupt(large)
     })
@@ -372,7 +372,7 @@ describe("calls of a service", () => {
         { concurrency: "unbounded", discard: true }
       )
       const fiber = yield* Effect.fork(load)
-      yield* TestClock.adjust(Duration.seconds(seconds))
+      yield* advance(Duration.seconds(seconds))
       yield* Fiber.interrupt(fiber)
       const requests = yield* simulator.requests
       assert.isTrue(requests.every(({ status }) => status === 200))

@@ -11,11 +11,11 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import * as TestClock from "effect/TestClock"
 import { inspect } from "node:util"
 import { printer } from "../src/cli/output.js"
 import * as Target from "../src/Target.js"
 import { always, broken, json, makeAhrefs, makeSERanking, never, stub, text, plainAhrefs } from "./support/stub.js"
+import { advance } from "./support/clock.js"
 
 const stats = { metrics: { live_refdomains: 42 } }
 const link = { url_from: "https://a.com/", url_to: "https://b.com/", nofollow: false }
@@ -29,7 +29,7 @@ describe("what was bought", () => {
         onCharge: () => Effect.sleep("1 minute")
       }).pipe(Effect.provideService(HttpClient.HttpClient, client))
       const fiber = yield* Effect.fork(ahrefs.getReferringDomains("example.com"))
-      yield* TestClock.adjust("1 minute")
+      yield* advance("1 minute")
       assert.strictEqual(yield* Fiber.join(fiber), 42)
     })
   )
@@ -123,7 +123,7 @@ describe("what is refused", () => {
         retry: { times: 0 }
       }).pipe(Effect.provideService(HttpClient.HttpClient, stub(() => never).client))
       const fiber = yield* Effect.fork(Effect.flip(ahrefs.getReferringDomains("a.com")))
-      yield* TestClock.adjust("30 seconds")
+      yield* advance("30 seconds")
       const { message } = yield* Fiber.join(fiber)
       assert.include(message, "may have been billed")
       assert.notInclude(message, "not sent again")

@@ -4,10 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import * as TestClock from "effect/TestClock"
 import type { Fact } from "../../src/CacheStore.js"
 import * as Batcher from "../../src/internal/batcher.js"
 import { InvalidKey, RateLimited } from "../../src/ProviderError.js"
+import { advance } from "../support/clock.js"
 
 const cell = (subject: string): Batcher.Cell => ({
   key: subject,
@@ -80,10 +80,10 @@ describe("those who want facts", () => {
       const all = yield* Effect.all([want("a"), want("b", "a"), want("c", "d")], { concurrency: "unbounded" }).pipe(
         Effect.fork
       )
-      yield* TestClock.adjust(0)
+      yield* advance(0)
       assert.deepStrictEqual(looks, [["a", "b", "c", "d"]])
       assert.deepStrictEqual(buys, [["a", "b", "c"]])
-      yield* TestClock.adjust(10)
+      yield* advance(10)
       assert.deepStrictEqual(buys, [["a", "b", "c"], ["d"]])
       assert.deepStrictEqual(yield* Fiber.join(all), [["a"], ["b", "a"], ["c", "d"]])
     })
@@ -93,11 +93,11 @@ describe("those who want facts", () => {
     Effect.gen(function* () {
       const { buys, want } = yield* made({ look: (flights) => Effect.as(Effect.sleep(4), flights) })
       const first = yield* Effect.fork(want("a"))
-      yield* TestClock.adjust(6)
+      yield* advance(6)
       const second = yield* Effect.fork(want("b"))
-      yield* TestClock.adjust(3)
+      yield* advance(3)
       assert.deepStrictEqual(buys, [])
-      yield* TestClock.adjust(1)
+      yield* advance(1)
       assert.deepStrictEqual(buys, [["a", "b"]])
       yield* Fiber.join(Fiber.zip(first, second))
     })
@@ -117,7 +117,7 @@ describe("those who want facts", () => {
       const all: Array<Fiber.Fiber<unknown, unknown>> = []
       for (const name of ["a", "b", "c"]) {
         all.push(yield* Effect.fork(want(name)))
-        yield* TestClock.adjust(1)
+        yield* advance(1)
       }
       assert.deepStrictEqual(buys, [["a"]])
       yield* Deferred.succeed(open, undefined)
@@ -140,7 +140,7 @@ describe("those who want facts", () => {
             : error
       })
       const early = yield* Effect.fork(want("early"))
-      yield* TestClock.adjust(1)
+      yield* advance(1)
       assert.strictEqual(yield* Effect.flip(want("late")), error)
       yield* Deferred.succeed(open, undefined)
       assert.deepStrictEqual(yield* Fiber.join(early), ["early"])
@@ -151,12 +151,12 @@ describe("those who want facts", () => {
     Effect.gen(function* () {
       const { buys, want } = yield* made()
       const fiber = yield* Effect.fork(want("a", "b"))
-      yield* TestClock.adjust(5)
+      yield* advance(5)
       yield* Fiber.interrupt(fiber)
-      yield* TestClock.adjust(10)
+      yield* advance(10)
       assert.deepStrictEqual(buys, [])
       const again = yield* Effect.fork(want("a"))
-      yield* TestClock.adjust(10)
+      yield* advance(10)
       assert.deepStrictEqual(yield* Fiber.join(again), ["a"])
     })
   )
@@ -206,7 +206,7 @@ describe("those who want facts", () => {
       assert.deepStrictEqual(yield* want("a"), ["old"])
       assert.deepStrictEqual(yield* want("a"), ["old"])
       assert.deepStrictEqual(buys, [])
-      yield* TestClock.adjust(10)
+      yield* advance(10)
       assert.deepStrictEqual(buys, [["a"]])
     })
   )
@@ -224,10 +224,10 @@ describe("those who want facts", () => {
           })
       })
       const fiber = yield* Effect.fork(want("a"))
-      yield* TestClock.adjust(150)
+      yield* advance(150)
       assert.deepStrictEqual(buys, [["a"], ["a"]])
       isMine = true
-      yield* TestClock.adjust(50)
+      yield* advance(50)
       assert.deepStrictEqual(yield* Fiber.join(fiber), ["a"])
     })
   )
@@ -244,7 +244,7 @@ describe("those who want facts", () => {
         const scope = yield* Scope.make()
         const { want } = yield* Scope.extend(made(script), scope)
         const fiber = yield* Effect.fork(want("a"))
-        yield* TestClock.adjust(5)
+        yield* advance(5)
         const early = yield* Effect.fork(want("b"))
         yield* Effect.yieldNow()
         yield* Scope.close(scope, Exit.void)

@@ -13,10 +13,10 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as TestClock from "effect/TestClock"
 import * as Tracer from "effect/Tracer"
 import { format, inspect } from "node:util"
 import { type Answer, cut, json, makeAhrefs, makeSERanking, never, type Script, text } from "../support/stub.js"
+import { advance } from "../support/clock.js"
 
 // With characters that look different in a URL.
 const canary = "CANARY-7f3a/9c+d1=="
@@ -244,7 +244,7 @@ const followed = (
           Effect.annotateLogs({ method })
         )
         const fiber = yield* Effect.fork(watched(logged, seen))
-        yield* TestClock.adjust("2 minutes")
+        yield* advance("2 minutes")
         exits.push(yield* Fiber.await(fiber))
       }
       assertHidden(`${name}: the service`, printed(services.value.service))

@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as Deadline from "../../src/internal/deadline.js"
+import { advance } from "../support/clock.js"
 
 const late = () => "late" as const
 const limited = Deadline.make("10 seconds")
@@ -36,7 +37,7 @@ describe("deadline", () => {
       const interrupted = yield* Effect.exit(deadline(Effect.interrupt, late))
       assert.isTrue(Exit.isInterrupted(interrupted))
       const slow = yield* Effect.fork(deadline(Effect.delay(Effect.succeed(2), "9999 millis"), late))
-      yield* TestClock.adjust("9999 millis")
+      yield* advance("9999 millis")
       assert.strictEqual(yield* Fiber.join(slow), 2)
     })
   )
@@ -48,16 +49,16 @@ describe("deadline", () => {
       const fibers: Array<Fiber.Fiber<never, "late">> = []
       for (let second = 0; second < 8; second++) {
         fibers.push(yield* Effect.fork(deadline(work, late)))
-        yield* TestClock.adjust("1 second")
+        yield* advance("1 second")
       }
       assert.strictEqual(under.way, 8)
-      yield* TestClock.adjust("1999 millis")
+      yield* advance("1999 millis")
       for (const [i, fiber] of fibers.entries()) {
         assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)), `call ${i} ended early`)
-        yield* TestClock.adjust("1 millis")
+        yield* advance("1 millis")
         assert.strictEqual(yield* Effect.flip(Fiber.join(fiber)), "late")
         assert.strictEqual(under.way, 7 - i)
-        yield* TestClock.adjust("999 millis")
+        yield* advance("999 millis")
       }
     })
   )
@@ -67,14 +68,14 @@ describe("deadline", () => {
       const deadline = yield* limited
       const { under, work } = counted()
       const fibers = yield* Effect.forEach(Array.from({ length: 1000 }), () => Effect.fork(deadline(work, late)))
-      yield* TestClock.adjust("5 seconds")
+      yield* advance("5 seconds")
       assert.strictEqual(under.way, 1000)
       // Every sleep of the test clock is a timer.
       assert.strictEqual(
         (yield* TestClock.sleeps()).pipe((sleeps) => Array.from(sleeps).length),
         1
       )
-      yield* TestClock.adjust("5 seconds")
+      yield* advance("5 seconds")
       assert.strictEqual(under.way, 0)
       for (const fiber of fibers) assert.strictEqual(yield* Effect.flip(Fiber.join(fiber)), "late")
       assert.strictEqual(Array.from(yield* TestClock.sleeps()).length, 0)
@@ -86,9 +87,9 @@ describe("deadline", () => {
       const deadline = yield* limited
       for (let round = 0; round < 3; round++) {
         const fiber = yield* Effect.fork(deadline(Effect.never, late))
-        yield* TestClock.adjust("10 seconds")
+        yield* advance("10 seconds")
         assert.strictEqual(yield* Effect.flip(Fiber.join(fiber)), "late")
-        yield* TestClock.adjust("1 minute")
+        yield* advance("1 minute")
         assert.strictEqual(yield* deadline(Effect.succeed(round), late), round)
       }
     })
@@ -100,11 +101,11 @@ describe("deadline", () => {
       const { under, work } = counted()
       const fiber = yield* Effect.fork(deadline(work, late))
       const other = yield* Effect.fork(deadline(work, late))
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       assert.strictEqual(under.way, 2)
       assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
       assert.strictEqual(under.way, 1)
-      yield* TestClock.adjust("9 seconds")
+      yield* advance("9 seconds")
       assert.strictEqual(yield* Effect.flip(Fiber.join(other)), "late")
     })
   )
@@ -114,7 +115,7 @@ describe("deadline", () => {
       const deadline = yield* limited
       const { under, work } = counted()
       const fiber = yield* Effect.fork(Effect.uninterruptible(deadline(work, late)))
-      yield* TestClock.adjust("10 seconds")
+      yield* advance("10 seconds")
       assert.strictEqual(under.way, 0)
       assert.strictEqual(yield* Effect.flip(Fiber.join(fiber)), "late")
     })
@@ -126,11 +127,11 @@ describe("deadline", () => {
         const scope = yield* Scope.make()
         const deadline = yield* Scope.extend(limited, scope)
         const fiber = yield* Effect.fork(Effect.exit(region(deadline(Effect.sleep("1 second"), late))))
-        yield* TestClock.adjust("500 millis")
+        yield* advance("500 millis")
         const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
-        yield* TestClock.adjust("1 millis")
+        yield* advance("1 millis")
         assert.isTrue(Option.isSome(yield* Fiber.poll(closing)), "the scope waits for the timer")
-        yield* TestClock.adjust("1 second")
+        yield* advance("1 second")
         yield* Fiber.join(fiber)
       }
     })
@@ -148,7 +149,7 @@ describe("deadline", () => {
           yield* Fiber.interrupt(given)
           assert.strictEqual(under.way, 0, `after ${steps} steps of ${ops}`)
           const fiber = yield* Effect.fork(deadline(Effect.never, late))
-          yield* TestClock.adjust("10 seconds")
+          yield* advance("10 seconds")
           const exit = yield* Fiber.poll(fiber)
           assert.isTrue(Option.isSome(exit), `no deadline any more after ${steps} steps of ${ops}`)
         }

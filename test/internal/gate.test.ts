@@ -7,6 +7,7 @@ import * as Gate from "../../src/internal/gate.js"
 import * as GateRedis from "../../src/internal/gateRedis.js"
 import * as Redis from "../../src/internal/redis.js"
 import { ask, start } from "../support/redis.js"
+import { advance } from "../support/clock.js"
 
 const allowance: Gate.Allowance = { limit: 5, window: 1_000, concurrency: 4, lease: 600_000, lead: 0 }
 
@@ -130,15 +131,15 @@ describe("a gate", () => {
       const burst = Array.from({ length: 60 }, (_, i) => ticket(i, 1, "t", wide))
       yield* TestClock.setTime(1_000_000)
       for (const one of burst) assert.isTrue((yield* gate.decide(one, null)).isGranted)
-      yield* TestClock.adjust(200)
+      yield* advance(200)
       for (const one of burst.slice(40)) yield* gate.over(one, { _tag: "Limited", pause: null })
       for (const one of burst.slice(0, 40)) yield* gate.over(one, { _tag: "Answered" })
       assert.deepStrictEqual(yield* gate.pace("a.1", burst[0]!.allowance), { limit: 40, taken: 40, pause: 500 })
-      yield* TestClock.adjust(60_000)
+      yield* advance(60_000)
       assert.include(yield* gate.pace("a.1", burst[0]!.allowance), { limit: 46, pause: 0 })
-      yield* TestClock.adjust(60_000)
+      yield* advance(60_000)
       assert.include(yield* gate.pace("a.1", burst[0]!.allowance), { limit: 58 })
-      yield* TestClock.adjust(60_000)
+      yield* advance(60_000)
       assert.include(yield* gate.pace("a.1", burst[0]!.allowance), { limit: 60 })
     })
   )
@@ -152,7 +153,7 @@ describe("a gate", () => {
           assert.isTrue((yield* gate.decide(ticket(id), null)).isGranted)
           yield* gate.over(ticket(id), { _tag: "Limited", pause })
           const { pause: left } = yield* gate.pace("a.1", allowance)
-          yield* TestClock.adjust(left + 1_000)
+          yield* advance(left + 1_000)
           return left
         })
       assert.deepStrictEqual(
@@ -161,7 +162,7 @@ describe("a gate", () => {
       )
       assert.isTrue((yield* gate.decide(ticket(10), null)).isGranted)
       yield* gate.over(ticket(10), { _tag: "Answered" })
-      yield* TestClock.adjust(1_000)
+      yield* advance(1_000)
       assert.strictEqual(yield* pauseAfter(11, null), 250)
     })
   )
@@ -199,7 +200,7 @@ describe("a gate", () => {
       yield* gate.decide(ticket(0, 1, "t", narrow), null)
       yield* TestClock.setTime(1_000_000)
       assert.deepInclude(yield* gate.decide(ticket(1, 1, "t", narrow), null), { isGranted: false, wait: 1_000 })
-      yield* TestClock.adjust(1_000)
+      yield* advance(1_000)
       assert.isTrue((yield* gate.decide(ticket(1, 1, "t", narrow), 2)).isGranted)
     })
   )
@@ -228,7 +229,7 @@ describe("a gate", () => {
       assert.deepInclude(dead, { isGranted: false, wait: 1_000 })
       const next = yield* gate.decide(ticket(2, 1, "t", narrow), null)
       assert.deepInclude(next, { isGranted: false, wait: 2_000 })
-      yield* TestClock.adjust(2_001)
+      yield* advance(2_001)
       assert.isTrue((yield* gate.decide(ticket(2, 1, "t", narrow), next.place)).isGranted)
     })
   )

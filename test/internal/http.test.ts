@@ -26,6 +26,7 @@ import {
   text,
   plainAhrefs
 } from "../support/stub.js"
+import { advance } from "../support/clock.js"
 
 const stats = { metrics: { live_refdomains: 42 } }
 /** The answers in turn, the last one again and again. */
@@ -51,10 +52,10 @@ describe("refused calls", () => {
       yield* TestClock.setTime(start)
       const made = yield* makeAhrefs(turns(() => json({}, status, { "retry-after": value }), ok))
       const fiber = yield* Effect.fork(paid(made))
-      yield* TestClock.adjust(Math.max(0, millis - 1))
+      yield* advance(Math.max(0, millis - 1))
       assert.strictEqual(yield* isRunning(fiber), millis > 0)
       assert.strictEqual(made.sent.length, millis > 0 ? 1 : 2)
-      yield* TestClock.adjust(1)
+      yield* advance(1)
       assert.strictEqual(yield* Fiber.join(fiber), 42)
       assert.deepStrictEqual(made.sent[0], made.sent[1])
     })
@@ -70,7 +71,7 @@ describe("refused calls", () => {
       if (error._tag === "RateLimited") assert.include(inspect(error.retryAfter), "61000")
       const patient = yield* makeAhrefs(turns(script, ok), { retry: { cap: "2 minutes" } })
       const fiber = yield* Effect.fork(paid(patient))
-      yield* TestClock.adjust("61 seconds")
+      yield* advance("61 seconds")
       assert.strictEqual(yield* Fiber.join(fiber), 42)
     })
   )
@@ -84,7 +85,7 @@ describe("refused calls", () => {
         const counts: Array<number> = []
         // Half a second, one and two, each with a jitter of a fifth.
         for (const seconds of [0.39, 0.22, 0.6, 0.6, 1.3, 1.1]) {
-          yield* TestClock.adjust(seconds * 1000)
+          yield* advance(seconds * 1000)
           counts.push(made.sent.length)
         }
         assert.deepStrictEqual([counts[0], counts[1], counts.at(-1)], [1, 2, 4])
@@ -94,7 +95,7 @@ describe("refused calls", () => {
           isRetryable: true,
           status: Option.some(status)
         })
-        yield* TestClock.adjust("1 hour")
+        yield* advance("1 hour")
         assert.strictEqual(made.sent.length, 4)
         assert.deepStrictEqual(made.charges, [])
       })
@@ -104,7 +105,7 @@ describe("refused calls", () => {
     Effect.gen(function* () {
       const made = yield* makeAhrefs(() => json({}, 503), { retry: { times } })
       const fiber = yield* Effect.fork(Effect.flip(paid(made)))
-      yield* TestClock.adjust("1 hour")
+      yield* advance("1 hour")
       yield* Fiber.join(fiber)
       assert.strictEqual(made.sent.length, times + 1)
     })
@@ -120,9 +121,9 @@ describe("refused calls", () => {
         )
       )
       const fiber = yield* Effect.fork(Effect.flip(paid(made)))
-      yield* TestClock.adjust("2999 millis")
+      yield* advance("2999 millis")
       assert.strictEqual(made.sent.length, 2)
-      yield* TestClock.adjust("1 millis")
+      yield* advance("1 millis")
       assert.strictEqual((yield* Fiber.join(fiber))._tag, "InvalidKey")
       assert.strictEqual(made.sent.length, 3)
     })
@@ -145,13 +146,13 @@ describe("calls without an answer", () => {
     Effect.gen(function* () {
       const made = yield* makeAhrefs(() => never)
       const fiber = yield* Effect.fork(Effect.flip(paid(made)))
-      yield* TestClock.adjust("29999 millis")
+      yield* advance("29999 millis")
       assert.isTrue(yield* isRunning(fiber))
       assert.isFalse(made.signals[0]?.aborted)
-      yield* TestClock.adjust("1 millis")
+      yield* advance("1 millis")
       hasMembers(yield* Fiber.join(fiber), { ...mayBeBilled(true), isRetryable: false, status: Option.none() })
       assert.isTrue(made.signals[0]?.aborted)
-      yield* TestClock.adjust("1 hour")
+      yield* advance("1 hour")
       assert.strictEqual(made.sent.length, 1)
     })
   )
@@ -160,7 +161,7 @@ describe("calls without an answer", () => {
     Effect.gen(function* () {
       const made = yield* makeAhrefs(() => new Response(new ReadableStream()))
       const fiber = yield* Effect.fork(Effect.flip(paid(made)))
-      yield* TestClock.adjust("30 seconds")
+      yield* advance("30 seconds")
       hasMembers(yield* Fiber.join(fiber), mayBeBilled(true))
     })
   )
@@ -173,12 +174,12 @@ describe("calls without an answer", () => {
         options
       )
       const fiber = yield* Effect.fork(paid(made))
-      yield* TestClock.adjust("6 seconds")
+      yield* advance("6 seconds")
       assert.strictEqual(yield* Fiber.join(fiber), 42)
       assert.strictEqual(made.sent.length, 2)
       const lost = yield* makeAhrefs(() => never, options)
       const failing = yield* Effect.fork(Effect.flip(paid(lost)))
-      yield* TestClock.adjust("1 hour")
+      yield* advance("1 hour")
       hasMembers(yield* Fiber.join(failing), mayBeBilled(true))
       assert.strictEqual(lost.sent.length, 3)
     })
@@ -193,7 +194,7 @@ describe("calls without an answer", () => {
         [free.ahrefs.getDomainRating("ahrefs.com"), free.sent]
       ] as const) {
         const fiber = yield* Effect.fork(failureOf(call))
-        yield* TestClock.adjust("10 minutes")
+        yield* advance("10 minutes")
         hasMembers(yield* Fiber.join(fiber), mayBeBilled(false))
         assert.strictEqual(requests.length, 4)
       }
@@ -204,7 +205,7 @@ describe("calls without an answer", () => {
     Effect.gen(function* () {
       const { sent, seranking } = yield* makeSERanking(() => never, { contract: "platform" })
       const fiber = yield* Effect.fork(Effect.flip(seranking.getBacklinksSummary("a.com")))
-      yield* TestClock.adjust("1 hour")
+      yield* advance("1 hour")
       hasMembers(yield* Fiber.join(fiber), mayBeBilled(true))
       assert.strictEqual(sent.length, 1)
     })
@@ -222,7 +223,7 @@ describe("calls without an answer", () => {
           )
         )
         const fiber = yield* Effect.fork(paid(made))
-        yield* TestClock.adjust("10 seconds")
+        yield* advance("10 seconds")
         assert.strictEqual(yield* Fiber.join(fiber), 42)
         assert.strictEqual(made.sent.length, 3)
         const down = yield* makeAhrefs(() => broken(code), { retry: { times: 0 } })
@@ -262,7 +263,7 @@ describe("calls without an answer", () => {
         { contract: "platform" }
       )
       const fiber = yield* Effect.fork(free.ahrefs.getUsage)
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       assert.isTrue((yield* Fiber.join(fiber)).isActive)
     })
   )
@@ -279,7 +280,7 @@ describe("calls without an answer", () => {
       const made = yield* makeAhrefs(() => never)
       const first = yield* Effect.fork(made.ahrefs.getUsage)
       const second = yield* Effect.fork(made.ahrefs.getUsage)
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(first)))
       assert.deepStrictEqual(
         made.signals.map(({ aborted }) => aborted),
@@ -298,7 +299,7 @@ describe("calls without an answer", () => {
         scope
       )
       const fiber = yield* Effect.fork(paid(made))
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       yield* Scope.close(scope, Exit.void)
       yield* Fiber.interrupt(fiber)
       assert.isTrue(made.signals[0]?.aborted)

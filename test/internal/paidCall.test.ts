@@ -9,13 +9,13 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as TestClock from "effect/TestClock"
 import * as Ahrefs from "../../src/Ahrefs.js"
 import { ProviderCache } from "../../src/ProviderCache.js"
 import type * as Cache from "../../src/ProviderCache.js"
 import * as Provenance from "../../src/Provenance.js"
 import * as SharedState from "../../src/SharedState.js"
 import { type Answer, type Script, type Sent, stub, json, never, text } from "../support/stub.js"
+import { advance } from "../support/clock.js"
 
 const targetsOf = ({ body }: Sent) =>
   (body as { targets: ReadonlyArray<{ url: string }> }).targets.map(({ url }) => url)
@@ -54,7 +54,7 @@ describe("single look-ups", () => {
       const fiber = yield* Effect.fork(
         Effect.forEach(asked, (domain) => ahrefs.getDomainRating(domain), { concurrency: "unbounded" })
       )
-      yield* TestClock.adjust(wait)
+      yield* advance(wait)
       const rows = yield* Fiber.join(fiber)
       assert.deepStrictEqual(
         rows.map(({ domainRating }) => domainRating),
@@ -79,7 +79,7 @@ describe("single look-ups", () => {
           { concurrency: "unbounded" }
         )
       )
-      yield* TestClock.adjust(wait)
+      yield* advance(wait)
       yield* Fiber.join(fiber)
       assert.deepStrictEqual(
         sent.map((one) => targetsOf(one).toSorted()),
@@ -98,7 +98,7 @@ describe("single look-ups", () => {
           concurrency: "unbounded"
         })
       )
-      yield* TestClock.adjust(wait)
+      yield* advance(wait)
       const answers = yield* Fiber.join(fiber)
       assert.deepStrictEqual(
         answers.flatMap((answer, i) => (answer._tag === "Left" ? [[i, answer.left._tag] as const] : [])),
@@ -115,12 +115,12 @@ describe("single look-ups", () => {
         concurrency: "unbounded"
       })
       const first = yield* Effect.fork(ask)
-      yield* TestClock.adjust(wait)
+      yield* advance(wait)
       for (const answer of yield* Fiber.join(first)) {
         assert.strictEqual(answer._tag === "Left" ? answer.left._tag : "", "InvalidKey")
       }
       const second = yield* Effect.fork(ask)
-      yield* TestClock.adjust(wait)
+      yield* advance(wait)
       for (const answer of yield* Fiber.join(second)) assert.strictEqual(answer._tag, "Right")
       assert.strictEqual(sent.length, 2)
     })
@@ -133,9 +133,9 @@ describe("callers that leave", () => {
       const { ahrefs, sent } = yield* made()
       const gone = yield* Effect.fork(ahrefs.getDomainRating("gone.com"))
       const stays = yield* Effect.fork(ahrefs.getDomainRating("stays.com"))
-      yield* TestClock.adjust("5 millis")
+      yield* advance("5 millis")
       yield* Fiber.interrupt(gone)
-      yield* TestClock.adjust("5 millis")
+      yield* advance("5 millis")
       yield* Fiber.join(stays)
       assert.deepStrictEqual(sent.map(targetsOf), [["stays.com"]])
     })
@@ -154,7 +154,7 @@ describe("callers that leave", () => {
       const first = yield* Effect.fork(ahrefs.getDomainRating("a.com"))
       const second = yield* Effect.fork(ahrefs.getDomainRating("a.com"))
       const alone = yield* Effect.fork(ahrefs.getReferringDomains("b.com"))
-      yield* TestClock.adjust(wait)
+      yield* advance(wait)
       yield* Fiber.interrupt(first)
       yield* Fiber.interruptFork(alone)
       yield* latch.open
@@ -174,9 +174,9 @@ describe("callers that leave", () => {
         scope
       )
       const fiber = yield* Effect.fork(ahrefs.getDomainRating("a.com"))
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
-      yield* TestClock.adjust("1 minute")
+      yield* advance("1 minute")
       yield* Fiber.join(closing)
       assert.isTrue(Exit.isFailure(yield* Fiber.await(fiber)))
     })
@@ -190,15 +190,15 @@ describe("a service that is closed", () => {
       const scope = yield* Scope.make()
       const first = yield* Scope.extend(open(), scope)
       yield* Effect.fork(first.getDomainRating("a.com"))
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       const second = yield* open()
       const fiber = yield* Effect.fork(second.getDomainRating("a.com"))
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       assert.strictEqual(sent.length, 1)
       const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
-      yield* TestClock.adjust("1 minute")
+      yield* advance("1 minute")
       yield* Fiber.join(closing)
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       assert.strictEqual((yield* Fiber.join(fiber)).domainRating, 5)
       assert.strictEqual(sent.length, 2)
     })
@@ -277,9 +277,9 @@ describe("time", () => {
       const ask = states(ahrefs.getDomainRatings(["a.com", "no.com"]))
       assert.strictEqual(yield* ask, "bought,bought")
       assert.strictEqual(yield* ask, "fresh,fresh")
-      yield* TestClock.adjust("1 hour")
+      yield* advance("1 hour")
       assert.strictEqual(yield* ask, "fresh,bought")
-      yield* TestClock.adjust("2 days")
+      yield* advance("2 days")
       assert.strictEqual(yield* ask, "bought,bought")
     })
   )
@@ -292,9 +292,9 @@ describe("time", () => {
       })
       const ask = states(ahrefs.getDomainRating("a.com"))
       yield* ask
-      yield* TestClock.adjust("299 minutes")
+      yield* advance("299 minutes")
       assert.strictEqual(yield* ask, "fresh")
-      yield* TestClock.adjust("301 minutes")
+      yield* advance("301 minutes")
       assert.strictEqual(yield* ask, "bought")
     })
   )
@@ -307,9 +307,9 @@ describe("time", () => {
       })
       const ask = states(ahrefs.getDomainRating("a.com"))
       yield* ask
-      yield* TestClock.adjust("1 day")
+      yield* advance("1 day")
       assert.strictEqual(yield* ask, "stale")
-      yield* TestClock.adjust("1 second")
+      yield* advance("1 second")
       assert.strictEqual(sent.length, 2)
       assert.strictEqual(yield* ask, "fresh")
     })
@@ -331,10 +331,10 @@ describe("time", () => {
       )
       const ask = states(ahrefs.getDomainRating("a.com"))
       yield* ask
-      yield* TestClock.adjust("1 day")
+      yield* advance("1 day")
       status = 500
       assert.strictEqual(yield* ask, "stale")
-      yield* TestClock.adjust("1 hour")
+      yield* advance("1 hour")
       assert.strictEqual((yield* Effect.flip(ahrefs.getDomainRating("a.com")))._tag, "ProviderUnavailable")
       status = 403
       const exhausted = yield* Effect.either(ahrefs.getDomainRating("a.com"))

@@ -7,11 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as TestClock from "effect/TestClock"
 import { createServer } from "node:http"
 import { inspect } from "node:util"
 import { AhrefsSimulator, SERankingSimulator } from "../../src/testing/index.js"
 import { send } from "./http.js"
+import { advance } from "../support/clock.js"
 
 const path = "/site-explorer/domain-rating"
 const url = (base: string) => `${base}${path}?target=example.com&date=2026-10-01`
@@ -26,12 +26,12 @@ describe("rate limit", () => {
     Effect.gen(function* () {
       const simulator = yield* AhrefsSimulator.make()
       assert.isTrue((yield* statuses(simulator, 30)).every((status) => status === 200))
-      yield* TestClock.adjust("30 seconds")
+      yield* advance("30 seconds")
       assert.deepStrictEqual((yield* statuses(simulator, 31)).slice(-2), [200, 429])
       assert.deepStrictEqual(yield* statuses(simulator, 1, "other"), [200])
-      yield* TestClock.adjust("29999 millis")
+      yield* advance("29999 millis")
       assert.deepStrictEqual(yield* statuses(simulator, 1), [429])
-      yield* TestClock.adjust("1 millis")
+      yield* advance("1 millis")
       assert.deepStrictEqual((yield* statuses(simulator, 31)).slice(-2), [200, 429])
       yield* simulator.reset
       assert.deepStrictEqual(yield* statuses(simulator, 1), [200])
@@ -72,10 +72,10 @@ describe("latency", () => {
     Effect.gen(function* () {
       const simulator = yield* AhrefsSimulator.make({ latency: "3 seconds" })
       const fiber = yield* Effect.fork(rating(simulator))
-      yield* TestClock.adjust("2999 millis")
+      yield* advance("2999 millis")
       assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
       assert.strictEqual(yield* simulator.unitsBilled, 50)
-      yield* TestClock.adjust("1 millis")
+      yield* advance("1 millis")
       assert.strictEqual((yield* Fiber.join(fiber)).status, 200)
     })
   )
