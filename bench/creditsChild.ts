@@ -62,7 +62,7 @@ const contenders: Readonly<Record<string, () => Promise<Wave>>> = {
       // A day goes by in a minute: its rate would be that of a minute.
       Ahrefs.layer({ apiKey: Redacted.make("key"), rateLimit: { requests: 100_000, per: "1 minute" } }).pipe(
         Layer.provide([Layer.succeed(HttpClient.HttpClient, stub), SharedState.layerRedis({ url })]),
-        Layer.merge(toStderr)
+        Layer.provideMerge(toStderr)
       )
     )
     const { getDomainRating, getDomainRatings } = await runtime.runPromise(Ahrefs.Ahrefs)

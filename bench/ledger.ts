@@ -23,7 +23,7 @@ import {
   takers,
   tenantOf
 } from "./ledgerSetting.js"
-import { agree, BenchError, medianOf, pairwise, race, type Row, type Section, timesOf } from "./measure.js"
+import { agree, BenchError, medianOf, pairwise, race, type Row, rowsOf, type Section, timesOf } from "./measure.js"
 
 const child = new URL("./ledgerChild.js", import.meta.url).pathname
 const repetitions = 100
@@ -122,16 +122,7 @@ const connected = (url: string, options: CreditLedger.Options = {}) =>
     return { redis, ledger: yield* CreditLedger.overRedis(redis, namespace, options) }
   })
 
-const row = (what: string, more: Partial<Row>): Row => ({
-  section: "ledger",
-  what,
-  median: "",
-  spread: "",
-  result: "",
-  target: "",
-  isMet: null,
-  ...more
-})
+const row = rowsOf("ledger")
 
 const figures = (values: ReadonlyArray<number>, digits = 0) => {
   const { max, median, min } = timesOf(values)

@@ -68,5 +68,6 @@ NodeRuntime.runMain(
   main.pipe(
     Effect.provide(SharedState.layerRedis({ url: `redis://127.0.0.1:${port}`, deadline: deadlineMillis })),
     Effect.provide(toStderr)
-  )
+  ),
+  { disablePrettyLogger: true }
 )

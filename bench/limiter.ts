@@ -17,7 +17,7 @@ import * as AhrefsSimulator from "../src/testing/AhrefsSimulator.js"
 import { start } from "../test/support/redis.js"
 import { rate, Report, Task, upstreamMillis } from "./limiterSetting.js"
 import { vendor } from "./limiterVendor.js"
-import { agree, BenchError, type Row, type Section, timesOf } from "./measure.js"
+import { agree, BenchError, type Row, rowsOf, type Section, timesOf } from "./measure.js"
 import { node } from "./process.js"
 
 const child = new URL("./limiterChild.js", import.meta.url).pathname
@@ -28,16 +28,7 @@ const loadSeconds = Config.withDefault(Config.integer("BENCH_LIMITER_SECONDS"), 
 const encodeTask = Schema.encode(Schema.parseJson(Task))
 const decodeReport = Schema.decodeUnknown(Schema.parseJson(Report))
 
-const row = (what: string, more: Partial<Row>): Row => ({
-  section: "limiter",
-  what,
-  median: "",
-  spread: "",
-  result: "",
-  target: "",
-  isMet: null,
-  ...more
-})
+const row = rowsOf("limiter")
 
 const whole = (value: number): string => Math.round(value).toLocaleString("en")
 const millis = (value: number): string => `${value.toFixed(0)} ms`

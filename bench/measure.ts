@@ -18,6 +18,20 @@ export const Row = Schema.Struct({
 
 export interface Row extends Schema.Schema.Type<typeof Row> {}
 
+/** Lines of a section; what a line does not say stays empty. */
+export const rowsOf =
+  (section: string) =>
+  (what: string, more: Partial<Row>): Row => ({
+    section,
+    what,
+    median: "",
+    spread: "",
+    result: "",
+    target: "",
+    isMet: null,
+    ...more
+  })
+
 export class BenchError extends Data.TaggedError("BenchError")<{ readonly message: string }> {}
 
 export type Section = Effect.Effect<ReadonlyArray<Row>, BenchError>

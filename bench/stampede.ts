@@ -6,8 +6,10 @@ import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
 import { createInterface } from "node:readline"
 import { start } from "../test/support/redis.js"
-import { agree, BenchError, medianOf, type Row, type Section } from "./measure.js"
+import { agree, BenchError, medianOf, type Row, rowsOf, type Section } from "./measure.js"
 import { keys, names, processes, upstreamMillis, warmPrefix } from "./stampedeSetting.js"
+
+const sectionRow = rowsOf("stampede")
 
 const child = new URL("./stampedeChild.js", import.meta.url).pathname
 const rounds = 3
@@ -120,16 +122,7 @@ const contest = (contender: string) =>
     const p99s = runs.map(({ p99 }) => p99)
     const most = Math.max(...facts)
     const ratio = medianOf(p99s) / upstreamMillis
-    const row = (what: string, more: Partial<Row>): Row => ({
-      section: "stampede",
-      what: `${contender}: ${what}`,
-      median: "",
-      spread: "",
-      result: "",
-      target: "",
-      isMet: null,
-      ...more
-    })
+    const row = (what: string, more: Partial<Row>) => sectionRow(`${contender}: ${what}`, more)
     return [
       row("paid facts", {
         median: String(medianOf(facts)),

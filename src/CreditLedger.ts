@@ -548,9 +548,9 @@ const make = (
     ): Effect.Effect<A, StoreUnavailable | { readonly message: string }> =>
       Effect.flatMap(Ref.get(history), (history) =>
         Effect.flatMap(work(history === null), (done) => {
+          // Safe: `A` is what the books answer where they are not blank, and without a history none may be.
           if (done._tag !== "Blank" || history === null) return Effect.succeed(done as A)
-          const { windows: blank } = done as Books.Blank
-          const spent = Effect.forEach(blank, ({ period, window }) => {
+          const spent = Effect.forEach((done as Books.Blank).windows, ({ period, window }) => {
             const { anchor, name } = entry.windows[window]!
             const since = anchor === null ? 0 : Books.startOf(period, anchor)
             const { holder } = windows[window]!
@@ -640,7 +640,8 @@ const make = (
         done.crossings,
         ({ share, spent, window }) => {
           const { holder } = windows[window]!
-          const limit = entry.windows[window]!.limit ?? 0
+          // Safe: only a window with a limit has shares of it.
+          const limit = entry.windows[window]!.limit!
           return Effect.zipRight(
             countAlert(provider, unit, holder.of, share),
             PubSub.publish(alerts, { ...holder, provider, unit, share, spent, limit })
@@ -702,23 +703,26 @@ const make = (
 
     const close: Service["close"] = (reservation, amount) => {
       const { entry, id } = reservation
-      const spent = spentOf(reservation, amount ?? 0)
-      const booked = remembering<Books.Closed>(reservation, (mayBeBlank) => books.book(entry, spent, mayBeBlank))
-      const work = amount === null ? books.cancel(entry) : Effect.tap(booked, (done) => told(reservation, spent, done))
-      // A booking that was not answered may be there all the same, and be told by nobody.
-      const again =
-        amount === null
-          ? work
-          : Effect.tap(booked, (done) => {
-              const wasBooked = done._tag === "Closed" && done.state === "settled"
-              const as: Books.Closed = wasBooked ? { ...done, _tag: "Done", isLate: false, crossings: [] } : done
-              return told(reservation, spent, as)
-            })
-      return Effect.catchAll(Effect.asVoid(work), ({ message }) =>
-        Effect.zipRight(
-          later(id, Effect.asVoid(again)),
-          Effect.logWarning(`What a call has cost is booked when the ledger answers again: ${message}`)
+      const orLater = (
+        work: Effect.Effect<unknown, { readonly message: string }>,
+        again: Effect.Effect<unknown, { readonly message: string }>
+      ) =>
+        Effect.catchAll(Effect.asVoid(work), ({ message }) =>
+          Effect.zipRight(
+            later(id, Effect.asVoid(again)),
+            Effect.logWarning(`What a call has cost is booked when the ledger answers again: ${message}`)
+          )
         )
+      if (amount === null) return orLater(books.cancel(entry), books.cancel(entry))
+      const spent = spentOf(reservation, amount)
+      const booked = remembering<Books.Closed>(reservation, (mayBeBlank) => books.book(entry, spent, mayBeBlank))
+      return orLater(
+        Effect.tap(booked, (done) => told(reservation, spent, done)),
+        // A booking that was not answered may be there all the same, and be told by nobody.
+        Effect.tap(booked, (done) => {
+          const wasBooked = done._tag === "Closed" && done.state === "settled"
+          return told(reservation, spent, wasBooked ? { ...done, _tag: "Done", isLate: false, crossings: [] } : done)
+        })
       )
     }
 
@@ -847,7 +851,8 @@ const make = (
           const before = known.get(keyOf({ provider, unit, of: "account", id: account }))
           const budget: Budget = { ...before, provider, unit, of: "account", id: account, limit, per }
           yield* setBudget(budget)
-          const spent = Math.max(ours, used ?? 0)
+          // A provider that names no figure leaves ours.
+          const spent = used === null ? ours : Math.max(ours, used)
           yield* Effect.mapError(
             books.restore(bookOf(budget), [{ name: windowName(budget, anchor), period, spent }]),
             (error) => unavailable({ provider, operation: "reconcile" }, error)

@@ -15,6 +15,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import { type Book, CreditLedger, type History, type Settlement } from "./CreditLedger.js"
+import { Provider, Unit } from "./Operation.js"
 import type { LedgerUnavailable } from "./ProviderError.js"
 
 /**
@@ -50,12 +51,10 @@ export const migration: Effect.Effect<void, SqlError, SqlClient.SqlClient> = Eff
   }
 })
 
-const books: ReadonlyArray<Book> = [
-  { provider: "ahrefs", unit: "api_units" },
-  { provider: "ahrefs", unit: "row_credits" },
-  { provider: "se_ranking", unit: "credits" },
-  { provider: "se_ranking", unit: "row_credits" }
-]
+/** Those of a provider that has no such unit are empty. */
+const books: ReadonlyArray<Book> = Provider.literals.flatMap((provider) =>
+  Unit.literals.map((unit) => ({ provider, unit }))
+)
 
 /** PostgreSQL keeps no NUL in a text. */
 const text = (value: string): string => value.replaceAll("\u0000", "\ufffd")

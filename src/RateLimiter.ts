@@ -218,7 +218,10 @@ const make = (shared: Gate.Gate | null): Service => {
     Effect.forEach(
       Array.from(untold.values()),
       ([ticket, outcome]) =>
-        Effect.ignore(Effect.tap(shared.over(ticket, outcome), () => Effect.sync(() => untold.delete(ticket.id)))),
+        Effect.matchEffect(shared.over(ticket, outcome), {
+          onFailure: ({ message }) => Effect.logDebug(`The limiter is told later what became of a call: ${message}`),
+          onSuccess: () => Effect.sync(() => untold.delete(ticket.id))
+        }),
       { discard: true }
     )
 
@@ -256,13 +259,13 @@ const make = (shared: Gate.Gate | null): Service => {
       })
     })
 
-  /** Nothing was answered yet: a first call opens a connection, and takes nobody knows how long to arrive. */
-  let isCold = true
+  /** Accounts that were answered: a first call opens a connection, and takes nobody knows how long to arrive. */
+  const warm = new LRUCache<string, true>({ max: 10_000 })
 
   const permitOf = ({ answeredAt, askedAt, decision, gate, ticket }: Made, { rate }: Request): Permit => {
     let isOver = false
     const { wait } = decision
-    const wasCold = isCold
+    const wasCold = !warm.has(ticket.account)
     const left = Effect.suspend(() =>
       Effect.catchAll(gate.leaves(ticket), ({ message }) =>
         Effect.logDebug(`The limiter was not told that a call left late: ${message}`)
@@ -285,7 +288,7 @@ const make = (shared: Gate.Gate | null): Service => {
             outcome._tag === "Limited"
               ? { _tag: "Limited", pause: Option.getOrNull(Option.map(outcome.retryAfter, Duration.toMillis)) }
               : outcome
-          if (told._tag === "Answered") isCold = false
+          if (told._tag === "Answered") warm.set(ticket.account, true)
           // It was counted before it was answered, at the latest then.
           const arrived = wasCold && told._tag === "Answered" ? left : Effect.void
           // Alone, this process would pause all the same.

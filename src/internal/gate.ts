@@ -145,6 +145,11 @@ export const make = (): Gate<never> & {
     return made
   }
 
+  /** Anew where it is there already: a call that leaves late, or moments after one that is to leave later. */
+  const logged = (account: Account, grant: Grant): void => {
+    account.log = [...account.log.filter(({ id }) => id !== grant.id), grant].toSorted((a, b) => a.at - b.at)
+  }
+
   const isIdle = ({ flying, learnt, log, pausedUntil, queue, waiting }: Account, now: number): boolean =>
     log.length + flying.size + queue.length + waiting.size === 0 && learnt === null && pausedUntil <= now
 
@@ -197,7 +202,7 @@ export const make = (): Gate<never> & {
     const at = Math.max(free, account.pausedUntil, now)
     if (!isFull && at <= now + allowance.lead) {
       account.queue = queue
-      account.log = [...account.log, { id, cost, at }].toSorted((a, b) => a.at - b.at)
+      logged(account, { id, cost, at })
       account.flying.set(id, { id, cost, at, until: at + allowance.lease })
       account.served = Math.max(account.served, place)
       return { isGranted: true, place, wait: at - now, processes: 1 }
@@ -232,14 +237,14 @@ export const make = (): Gate<never> & {
       timed((now) => {
         const account = accountOf(ticket.account)
         prune(account, ticket.allowance, now)
-        account.log.push({ id: ticket.id, cost: ticket.cost, at: now })
+        logged(account, { id: ticket.id, cost: ticket.cost, at: now })
       }),
     leaves: (ticket) =>
       timed((now) => {
         const account = accountOf(ticket.account)
         const { cost, id } = ticket
         // Its window may be over already.
-        if (account.flying.has(id)) account.log = [...account.log.filter((one) => one.id !== id), { id, cost, at: now }]
+        if (account.flying.has(id)) logged(account, { id, cost, at: now })
       }),
     over: (ticket, outcome) =>
       timed((now) => {
@@ -276,7 +281,11 @@ export const make = (): Gate<never> & {
     listen: (id, moved) => {
       const { waiting } = accountOf(id)
       waiting.add(moved)
-      return () => void waiting.delete(moved)
+      return () => {
+        waiting.delete(moved)
+        const account = accounts.get(id)
+        if (account !== undefined && isIdle(account, latest)) accounts.delete(id)
+      }
     }
   }
 }

@@ -433,7 +433,8 @@ export const make = (
       })
       return Effect.withFiberRuntime((fiber) => {
         let saved = 0
-        for (const { fact, state } of answer) if (state !== "bought") saved += fact.paid ?? 0
+        // What is not known to have cost anything saves nothing.
+        for (const { fact, state } of answer) if (state !== "bought" && fact.paid !== null) saved += fact.paid
         if (saved > 0) payment.saved(name, cells[0]!.spender, saved)
         const listen = fiber.getFiberRef(collector)
         if (listen !== null) {

@@ -72,8 +72,8 @@ const mayBeBilled = (cause: Cause.Cause<WireError>): boolean => {
   return failure === null || (failure._tag === "ProviderUnavailable" && failure.mayBeBilled)
 }
 
-/** Those among whom a call is divided, and how much of it each of them wants. */
-const sharersOf = (wanted: ReadonlyArray<Wanted>) => {
+/** What a call costs each of those among whom it is divided: like what each of them wants of it. */
+const partsOf = (wanted: ReadonlyArray<Wanted>, amount: number): ReadonlyArray<CreditLedger.Part> => {
   const sharers = new Map<Spender, number>()
   const bought = new Set<string>()
   for (const { key, spender } of wanted) {
@@ -82,7 +82,8 @@ const sharersOf = (wanted: ReadonlyArray<Wanted>) => {
     bought.add(key)
     sharers.set(spender, (sharers.get(spender) ?? 0) + weight)
   }
-  return Array.from(sharers, ([spender, weight]) => ({ spender, weight }))
+  const amounts = CreditLedger.apportion(amount, Array.from(sharers.values()))
+  return Array.from(sharers.keys(), (spender, i) => ({ ...spender, amount: amounts[i]! }))
 }
 
 /** Whether a budget is one that the spender spends of. */
@@ -152,11 +153,7 @@ export const make = (
       ) =>
       (attempt: Effect.Effect<Answered<A>, WireError>): Effect.Effect<A, PaidError> => {
         const { unit, upper } = price(input)
-        const sharers = sharersOf(wanted)
-        const amounts = CreditLedger.apportion(
-          upper ?? 0,
-          sharers.map(({ weight }) => weight)
-        )
+        const isUnpriced = upper === null
         const held: Effect.Effect<CreditLedger.Reservation | null, PaidError> =
           upper === 0
             ? Effect.succeed(null)
@@ -166,8 +163,9 @@ export const make = (
                   unit,
                   account,
                   operation: name,
-                  parts: sharers.map(({ spender }, i) => ({ ...spender, amount: amounts[i]! })),
-                  isUnpriced: upper === null,
+                  // The ledger prices the parts of a call without a price.
+                  parts: partsOf(wanted, isUnpriced ? 0 : upper),
+                  isUnpriced,
                   life: timeout + 60_000
                 })
                 // Prices are whole, and an id is new.
@@ -178,13 +176,15 @@ export const make = (
             Effect.flatMap(
               Effect.tapError(held, () => permit.over({ _tag: "Unsent" })),
               (reservation) => {
-                const booked = (amount: number | null) =>
-                  reservation === null ? Effect.void : ledger.close(reservation, amount)
-                const most = reservation?.parts.reduce((all, { amount }) => all + amount, 0) ?? 0
+                const booked = (what: "most" | "none" | number) => {
+                  if (reservation === null) return Effect.void
+                  const most = reservation.parts.reduce((all, { amount }) => all + amount, 0)
+                  return ledger.close(reservation, what === "none" ? null : what === "most" ? most : what)
+                }
                 return Effect.flatMap(Effect.exit(Effect.zipRight(permit.leaves, attempt)), (exit) => {
                   const over = permit.over(outcomeOf(exit))
                   if (Exit.isFailure(exit)) {
-                    const cost = mayBeBilled(exit.cause) ? most : null
+                    const cost = mayBeBilled(exit.cause) ? "most" : "none"
                     return Effect.zipRight(over, Effect.zipRight(booked(cost), Effect.failCause(exit.cause)))
                   }
                   const { charge, result, told } = exit.value
@@ -193,7 +193,7 @@ export const make = (
                     onFailure: () => told,
                     onSuccess: (value) => kept(exit.value, value)
                   })
-                  return Effect.zipRight(over, Effect.zipRight(booked(charge.amount ?? most), answered))
+                  return Effect.zipRight(over, Effect.zipRight(booked(charge.amount ?? "most"), answered))
                 })
               }
             )

@@ -6,7 +6,7 @@ import * as TestClock from "effect/TestClock"
 import * as Books from "../../src/internal/books.js"
 import * as BooksRedis from "../../src/internal/booksRedis.js"
 import * as Redis from "../../src/internal/redis.js"
-import { ask, start } from "../support/redis.js"
+import { ask, keysWithLife, start } from "../support/redis.js"
 
 const day = 86_400_000
 const begin = Date.UTC(2026, 0, 31, 23, 50)
@@ -212,10 +212,7 @@ describe("books", () => {
       const refused = { ...entry("4", 1), windows: [{ ...window("job:new:ever", 1, null), limit: 0 }] }
       assert.strictEqual((yield* books.reserve(refused, true))._tag, "Over")
       yield* books.save("ahrefs.api_units", new Map([['["a",null,null,"x"]', 0.5]]))
-      const keys = yield* ask(server, async (client) => {
-        const keys = await client.keys("*")
-        return Promise.all(keys.map(async (key) => [key, await client.pTTL(key)] as const))
-      })
+      const keys = yield* keysWithLife(server)
       assert.isAbove(keys.length, 6)
       for (const [key, life] of keys) {
         assert.isAbove(life, 0, key)

@@ -6,7 +6,7 @@ import * as TestClock from "effect/TestClock"
 import * as Gate from "../../src/internal/gate.js"
 import * as GateRedis from "../../src/internal/gateRedis.js"
 import * as Redis from "../../src/internal/redis.js"
-import { ask, start } from "../support/redis.js"
+import { ask, keysWithLife, start } from "../support/redis.js"
 import { advance } from "../support/clock.js"
 
 const allowance: Gate.Allowance = { limit: 5, window: 1_000, concurrency: 4, lease: 600_000, lead: 0 }
@@ -192,6 +192,21 @@ describe("a gate", () => {
     })
   )
 
+  it.effect("reckons with a call that others granted before one that leaves later", () =>
+    Effect.gen(function* () {
+      const gate = Gate.make()
+      const narrow = { limit: 2, lead: 100 }
+      yield* TestClock.setTime(1_000_000)
+      yield* gate.decide(ticket(0, 1, "t", narrow), null)
+      yield* gate.decide(ticket(1, 1, "t", narrow), null)
+      yield* TestClock.setTime(1_000_950)
+      assert.deepInclude(yield* gate.decide(ticket(2, 1, "t", narrow), null), { isGranted: true, wait: 50 })
+      yield* gate.note(ticket(3, 1, "t", narrow))
+      yield* TestClock.setTime(1_001_000)
+      assert.deepInclude(yield* gate.decide(ticket(4, 1, "t", narrow), null), { isGranted: false, wait: 950 })
+    })
+  )
+
   it.effect("goes on when the clock is set back", () =>
     Effect.gen(function* () {
       const gate = Gate.make()
@@ -241,10 +256,7 @@ describe("a gate", () => {
       const gate = yield* GateRedis.make(redis, "gate")
       for (let i = 0; i < 8; i++) yield* gate.decide(ticket(i), null)
       yield* gate.over(ticket(1), { _tag: "Limited", pause: null })
-      const keys = yield* ask(server, async (client) => {
-        const keys = await client.keys("*")
-        return Promise.all(keys.map(async (key) => [key, await client.pTTL(key)] as const))
-      })
+      const keys = yield* keysWithLife(server)
       assert.isAbove(keys.length, 4)
       for (const [key, life] of keys) {
         assert.isAbove(life, 0, key)

@@ -78,6 +78,13 @@ export const ask = <A>(server: Server, question: (client: RedisClientType) => Pr
     (client) => Effect.promise(() => client.close())
   )
 
+/** All keys, and how many milliseconds they have left. */
+export const keysWithLife = (server: Server) =>
+  ask(server, async (client) => {
+    const keys = await client.keys("*")
+    return Promise.all(keys.map(async (key) => [key, await client.pTTL(key)] as const))
+  })
+
 /** Three masters that share the slots. */
 export const cluster = Effect.gen(function* () {
   const servers = yield* Effect.forEach([0, 1, 2], (i) =>
