@@ -1,0 +1,48 @@
+/** The service that an integration's row stands for. */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Ahrefs from "../Ahrefs.js"
+import { platform as ahrefsPlatform } from "../ahrefs/platform.js"
+import { vendor as ahrefsVendor } from "../ahrefs/vendor.js"
+import type { Integration } from "../Integrations.js"
+import type { Wire } from "../Operation.js"
+import type { WireError } from "../ProviderError.js"
+import * as SERanking from "../SERanking.js"
+import { platform as seRankingPlatform } from "../seranking/platform.js"
+import { vendor as seRankingVendor } from "../seranking/vendor.js"
+import type { SharedState } from "../SharedState.js"
+import type { Usage } from "../Usage.js"
+
+export type Opened =
+  | { readonly provider: "ahrefs"; readonly service: Ahrefs.Service }
+  | { readonly provider: "se_ranking"; readonly service: SERanking.Service }
+
+const wires = {
+  ahrefs: { vendor: ahrefsVendor, platform: ahrefsPlatform },
+  se_ranking: { vendor: seRankingVendor, platform: seRankingPlatform }
+}
+
+type Row = Pick<Integration, "apiKey" | "metadata" | "provider">
+
+/** What the integration's contract bills in. */
+export const wireOf = ({ metadata, provider }: Pick<Row, "metadata" | "provider">): Wire =>
+  wires[provider][metadata.contract ?? "vendor"]
+
+export const open = ({
+  apiKey,
+  metadata: { apiUrl, cacheScope, concurrency, contract, freeDomainRating, maxWait, rateLimit },
+  provider
+}: Row): Effect.Effect<Opened, never, HttpClient.HttpClient | SharedState | Scope.Scope> => {
+  const options = { apiKey, apiUrl, cacheScope, concurrency, contract, maxWait, rateLimit }
+  switch (provider) {
+    case "ahrefs":
+      return Effect.map(Ahrefs.make({ ...options, freeDomainRating }), (service) => ({ provider, service }))
+    case "se_ranking":
+      return Effect.map(SERanking.make(options), (service) => ({ provider, service }))
+  }
+}
+
+/** The usage of the account behind a key that works. Free. */
+export const verified = (row: Row): Effect.Effect<Usage, WireError, HttpClient.HttpClient | SharedState> =>
+  Effect.scoped(Effect.flatMap(open(row), ({ service }) => service.verify))
