@@ -1,12 +1,12 @@
 /** The service that an integration's row stands for. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Ahrefs from "../Ahrefs.js"
 import { platform as ahrefsPlatform } from "../ahrefs/platform.js"
 import { vendor as ahrefsVendor } from "../ahrefs/vendor.js"
-import type { Integration } from "../Integrations.js"
-import type { Wire } from "../Operation.js"
+import type { Provider, Wire } from "../Operation.js"
 import type { WireError } from "../ProviderError.js"
 import * as SERanking from "../SERanking.js"
 import { platform as seRankingPlatform } from "../seranking/platform.js"
@@ -23,7 +23,17 @@ const wires = {
   se_ranking: { vendor: seRankingVendor, platform: seRankingPlatform }
 }
 
-type Row = Pick<Integration, "apiKey" | "metadata" | "provider">
+type Settings = Pick<
+  Ahrefs.Options,
+  "apiUrl" | "cacheScope" | "concurrency" | "contract" | "freeDomainRating" | "maxWait" | "rateLimit"
+>
+
+/** What of a row decides which service it is. */
+interface Row {
+  readonly provider: Provider
+  readonly apiKey: Redacted.Redacted
+  readonly metadata: Settings
+}
 
 /** What the integration's contract bills in. */
 export const wireOf = ({ metadata, provider }: Pick<Row, "metadata" | "provider">): Wire =>
