@@ -16,6 +16,7 @@ import * as ParseResult from "effect/ParseResult"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
 import { randomUUID } from "node:crypto"
 import { verified } from "./internal/openProvider.js"
 import { ContractName, Provider } from "./Operation.js"
@@ -316,9 +317,9 @@ export const usable = <R extends Which & { readonly metadata: Metadata }>(
 
 /** Runs the provider's own check and hands the finding to `store`. */
 export const verifying =
-  (
-    get: Service["get"],
-    store: (integration: Integration, found: Verification) => Effect.Effect<void, IntegrationsUnavailable>
+  <I extends Integration>(
+    get: (tenant: string) => Effect.Effect<ReadonlyArray<I>, TenantError>,
+    store: (integration: I, found: Verification) => Effect.Effect<unknown, IntegrationsUnavailable>
   ): Service["verify"] =>
   ({ provider, tenant }) =>
     Effect.gen(function* () {
@@ -370,7 +371,7 @@ const inMemory = (tenants: Readonly<Record<string, ReadonlyArray<Static>>>): Eff
           ? new NoIntegration({ tenant, message: `"${tenant}" has no integration.` })
           : usable(tenant, own ?? [])
       })
-    const listed = ({ apiKey: _, ...row }: Integration): Listed => row
+    const listed = (row: Integration): Listed => Struct.omit(row, "apiKey")
     return {
       get,
       list: (tenant) =>
