@@ -50,7 +50,8 @@ const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(sche
  * - `isEnabled`: default true; the row is kept and not used otherwise
  * - `contract`, `apiUrl`, `freeDomainRating`, `cacheScope`, `concurrency`, `rateLimit`, `maxWait`: as in the provider's own options
  * - `budget`: what the tenant may spend here, in the contract's unit, as in `CreditLedger.Budget`; default per month
- * - `routing`: whom the scorer asks. The lowest `priority` first (default 0); `only` these data, or all but `never`
+ * - `routing`: whom the scorer asks. The lowest `priority` first (default 0), then the cheapest, where `unitPrice` is what a unit is
+ *   worth beside those of the tenant's other integrations (default 1); `only` these data, or all but `never`
  * - `profile`: how the tenant's prospects are scored
  * - `custom`: what is the embedding service's own
  *
@@ -77,6 +78,7 @@ export const Metadata = Schema.Struct({
   routing: optional(
     Schema.Struct({
       priority: optional(Schema.Int),
+      unitPrice: optional(Schema.Number.pipe(Schema.nonNegative())),
       only: optional(Schema.Array(Datum)),
       never: optional(Schema.Array(Datum))
     })

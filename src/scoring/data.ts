@@ -140,9 +140,6 @@ export interface Sheet {
   readonly missing: { readonly [D in Datum]?: MissingReason }
 }
 
-/** Nothing is known. */
-export const nothing: Sheet = { known: {}, missing: {} }
-
 const isRate = (value: number): boolean => value >= 0 && value <= 100
 const isCount = (value: number): boolean => value >= 0 && Number.isFinite(value)
 

@@ -36,7 +36,8 @@ const domains = Schema.Array(Schema.String)
  * - `weights`: of the signals, without relevance, 1 in all; `relevance`: its weight where it is given, the others shrink
  * - `prior`: what is assumed of what is not known, 0-1
  * - `qualifiedFrom`: a prospect qualifies where its lowest possible score is at least this, 0-100
- * - `review`: from so many risk markers on somebody must look, and the score is no higher than `cap`
+ * - `review`: from so many risk markers on somebody must look, and the score is no higher than `cap`. Sites under one of the
+ *   `tlds`, or on the list `spam`, have a marker for that
  * - `exclude`: whom nobody is to pay for. `platforms`, `webmail`: lists that come with the package. Domains are compared as sites
  *   (`Target.make`); `tlds` without a dot
  *
@@ -58,7 +59,12 @@ export const Profile = Schema.Struct({
   relevance: share,
   prior: share,
   qualifiedFrom: rate,
-  review: Schema.Struct({ markers: Schema.Int.pipe(Schema.greaterThanOrEqualTo(1)), cap: rate }),
+  review: Schema.Struct({
+    markers: Schema.Int.pipe(Schema.greaterThanOrEqualTo(1)),
+    cap: rate,
+    tlds: domains,
+    spam: domains
+  }),
   exclude: Schema.Struct({
     platforms: Schema.Boolean,
     webmail: Schema.Boolean,
@@ -95,8 +101,8 @@ export const standard: Profile = {
   weights: { authority: 0.3, trust: 0.25, reach: 0.2, breadth: 0.1, sanity: 0.1, followShare: 0.05 },
   relevance: 0.35,
   prior: 0.45,
-  qualifiedFrom: 50,
-  review: { markers: 2, cap: 40 },
+  qualifiedFrom: 40,
+  review: { markers: 2, cap: 40, tlds: [], spam: [] },
   exclude: {
     platforms: true,
     webmail: true,

@@ -1,0 +1,407 @@
+/** Buys what decides, and nothing else: round by round each prospect's next data are asked, those of many prospects together. */
+import * as Arr from "effect/Array"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Attribution } from "../Ahrefs.js"
+import type { Provider, Unit } from "../Operation.js"
+import { listening, type Provenance } from "../Provenance.js"
+import { Datum, isInRange, type MissingReason, type Observed, type Sheet } from "../scoring/data.js"
+import * as Model from "../scoring/model.js"
+import * as Next from "../scoring/next.js"
+import type { Profile } from "../scoring/profile.js"
+import { needs } from "../scoring/signals.js"
+import type { Target } from "../Target.js"
+import { type Answer, type AskError, ranked, type Source } from "./sources.js"
+
+/** A site on its way to a verdict. */
+export interface Candidate {
+  readonly target: Target
+  sheet: Sheet
+  assessment: Model.Assessment
+  /** Who is not asked about it any more, and why. */
+  readonly blocked: Map<Source, MissingReason>
+  attribution: Attribution | null
+}
+
+/** What a provider charged in this run, and what its facts that were known had cost. `null`: the contract states no price. */
+export interface Spent {
+  readonly provider: Provider
+  readonly unit: Unit
+  readonly spent: number
+  readonly saved: number
+  /** Facts bought whose price nobody states. */
+  readonly unpriced: number
+}
+
+export interface Failure {
+  readonly provider: Provider
+  readonly operation: string
+  readonly error: AskError
+  /** So many sites were left without an answer. */
+  readonly sites: number
+}
+
+/** Sites that are asked about together. */
+export interface Stage {
+  readonly provider: Provider
+  readonly operation: string
+  readonly data: ReadonlyArray<Datum>
+  readonly sites: number
+}
+
+export interface Options {
+  readonly profile: Profile
+  readonly sources: ReadonlyArray<Source>
+  /** What may be spent in this run, by provider, in its unit. */
+  readonly maxUnits: { readonly [P in Provider]?: number | undefined }
+  readonly onStage: (stage: Stage) => Effect.Effect<void>
+}
+
+export interface Funnel {
+  readonly enter: (target: Target, known: Sheet) => Candidate
+  /** Asks until each is decided, or nothing that may be asked could decide it. */
+  readonly decide: (candidates: ReadonlyArray<Candidate>) => Effect.Effect<void>
+  /** What would be asked next, whoever failed meanwhile. */
+  readonly next: (candidate: Candidate) => Next.Next<Source> | null
+  /** What all that is not known yet would cost, for one site in full calls. */
+  readonly rest: (candidate: Candidate) => ReadonlyArray<Next.Ask<Source>>
+  readonly spent: () => ReadonlyArray<Spent>
+  readonly failures: () => ReadonlyArray<Failure>
+}
+
+/** Why a datum is not known after a provider failed so. */
+const reasonOf = (error: AskError): MissingReason => {
+  switch (error._tag) {
+    case "InvalidKey":
+    case "NoSubscription":
+      return "AuthFailed"
+    case "CreditsExhausted":
+    case "BudgetExceeded":
+    case "PriceUnknown":
+      return "OutOfBudget"
+    case "RateLimited":
+      return "Throttled"
+    case "InvalidRequest":
+    case "InvalidTarget":
+      return "Refused"
+    case "Unsupported":
+      return "NotSupported"
+    default:
+      return "Unavailable"
+  }
+}
+
+/** How far a failure reaches: `sites` those asked about; `source`, `provider`: for the rest of the run. */
+const reachOf = ({ _tag }: AskError): "sites" | "source" | "provider" => {
+  switch (_tag) {
+    case "InvalidKey":
+    case "CreditsExhausted":
+      return "provider"
+    case "NoSubscription":
+    case "Unsupported":
+    case "PriceUnknown":
+      return "source"
+    default:
+      return "sites"
+  }
+}
+
+/** What is left to spend of a budget that was too small; `null` where that was not the trouble, or nobody knows. */
+const leftOf = (error: AskError): number | null => {
+  if (error._tag === "BudgetExceeded") return error.left
+  return error._tag === "CreditsExhausted" ? Option.getOrNull(error.left) : null
+}
+
+const mayBeBilled = (error: AskError): boolean =>
+  error._tag === "MalformedResponse" || (error._tag === "ProviderUnavailable" && error.mayBeBilled)
+
+/** So many sites at the most cost no more than `left`. */
+const fitting = ({ most }: Source, data: ReadonlyArray<Datum>, sites: number, left: number): number => {
+  let fits = sites
+  for (; fits > 0; fits--) {
+    const price = most(data, fits)
+    if (price !== null && price <= left) break
+  }
+  return fits
+}
+
+/** A request that is wrong whatever it is about is not tried for each site. */
+const mostSplits = 16
+
+interface Group {
+  readonly source: Source
+  readonly data: ReadonlyArray<Datum>
+  readonly candidates: Array<Candidate>
+}
+
+export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel => {
+  const assess = Model.make(profile)
+  const nextOf = Next.make<Source>(profile)
+  // Safe: an entry for each datum.
+  const ranking = Object.fromEntries(Datum.literals.map((datum) => [datum, ranked(sources, datum)])) as Record<
+    Datum,
+    ReadonlyArray<Source>
+  >
+  /** Sources that are of no use for the rest of the run. */
+  const out = new Map<Source, MissingReason>()
+  const failures: Array<Failure> = []
+  const books = new Map<Provider, { unit: Unit; spent: number; saved: number; unpriced: number; lost: number }>()
+  for (const { provider, unit } of sources) {
+    books.set(provider, { unit, spent: 0, saved: 0, unpriced: 0, lost: 0 })
+  }
+
+  const whyNot = ({ blocked }: Candidate, source: Source): MissingReason | undefined =>
+    out.get(source) ?? blocked.get(source)
+  const bestFor = (candidate: Candidate) => (datum: Datum) =>
+    ranking[datum].find((source) => whyNot(candidate, source) === undefined)
+
+  const judge = (candidate: Candidate, sheet: Sheet): void => {
+    candidate.sheet = sheet
+    candidate.assessment = assess(sheet, candidate.target)
+  }
+
+  const enter = (target: Target, sheet: Sheet): Candidate => ({
+    target,
+    sheet,
+    assessment: assess(sheet, target),
+    blocked: new Map(),
+    attribution: null
+  })
+
+  const left = (provider: Provider): number => {
+    const { lost, spent } = books.get(provider)!
+    return (maxUnits[provider] ?? Infinity) - spent - lost
+  }
+
+  const block = (candidates: Iterable<Candidate>, source: Source, reason: MissingReason): void => {
+    for (const { blocked } of candidates) blocked.set(source, reason)
+  }
+
+  const record = (
+    { data, source }: Group,
+    candidate: Candidate,
+    { attribution, values }: Answer,
+    facts: ReadonlyMap<string, Provenance> | undefined
+  ): void => {
+    const known: { [D in Datum]?: Observed } = { ...candidate.sheet.known }
+    const missing: { [D in Datum]?: MissingReason } = { ...candidate.sheet.missing }
+    const { operation, provider, unit } = source
+    const row = facts?.get("*")
+    // Whatever came beside what was asked for is known too.
+    for (const datum of row === undefined ? data : source.data) {
+      if (known[datum] !== undefined) continue
+      const value = values[datum] ?? null
+      if (value === null || !isInRange(datum, value)) {
+        missing[datum] = value === null ? "NoData" : "Invalid"
+        continue
+      }
+      const fact = row ?? facts?.get(source.columnOf(datum))
+      const share = row === undefined ? 1 : source.data.length
+      const isBought = fact?.cache === "bought"
+      const amount = isBought ? (fact.paid === null ? null : fact.paid / share) : 0
+      known[datum] = {
+        value,
+        source: provider,
+        operation,
+        observedAt: fact?.observedAt ?? null,
+        cache: fact?.cache ?? "bought",
+        cost: { unit, amount }
+      }
+    }
+    candidate.attribution = attribution ?? candidate.attribution
+    judge(candidate, { known, missing })
+  }
+
+  const count = (provider: Provider, facts: ReadonlyArray<Provenance>): void => {
+    const book = books.get(provider)!
+    for (const { cache, paid } of facts) {
+      if (paid === null) book.unpriced += cache === "bought" ? 1 : 0
+      else if (cache === "bought") book.spent += paid
+      else book.saved += paid
+    }
+  }
+
+  /** Those who are not answered. */
+  const tryAsking = (group: Group, candidates: ReadonlyArray<Candidate>) =>
+    Effect.gen(function* () {
+      const { data, source } = group
+      const open = new Map(candidates.map((candidate) => [candidate.target, candidate]))
+      const facts = new Map<string, Map<string, Provenance>>()
+      const answers = source.ask(
+        candidates.map(({ target }) => target),
+        data
+      )
+      const error = yield* Stream.runForEachChunk(answers, (some) =>
+        Effect.sync(() => {
+          for (const answer of Chunk.toReadonlyArray(some)) {
+            const candidate = open.get(answer.target)
+            if (candidate === undefined) continue
+            open.delete(answer.target)
+            record(group, candidate, answer, facts.get(answer.target))
+            facts.delete(answer.target)
+          }
+        })
+      ).pipe(
+        listening((more) => {
+          count(source.provider, more)
+          for (const fact of more) {
+            const row = facts.get(fact.subject)
+            if (row === undefined) facts.set(fact.subject, new Map([[fact.column, fact]]))
+            else row.set(fact.column, fact)
+          }
+        }),
+        Effect.as(null),
+        Effect.catchAll(Effect.succeed)
+      )
+      return { error, unanswered: Array.from(open.values()) }
+    })
+
+  /**
+   * Asks; whoever the budget has no room for is left out. A refused request is divided, so that the site it is refused for is alone:
+   * what was bought with it is known.
+   */
+  const askPart = (
+    group: Group,
+    part: ReadonlyArray<Candidate>,
+    splits = { left: mostSplits },
+    mayNarrow = true
+  ): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      const { data, source } = group
+      const { error, unanswered } = yield* tryAsking(group, part)
+      // An answer without a row for a site is none.
+      if (error === null) return block(unanswered, source, "Unavailable")
+      const { operation, provider } = source
+      if (mayBeBilled(error))
+        books.get(provider)!.lost += source.most(data, Math.min(source.size, unanswered.length)) ?? 0
+      const reason = reasonOf(error)
+      if (reason === "Refused" && unanswered.length > 1 && splits.left-- > 0) {
+        const [first, second] = Arr.splitAt(unanswered, unanswered.length >> 1)
+        yield* askPart(group, first, splits)
+        return yield* askPart(group, second, splits)
+      }
+      const room = leftOf(error)
+      const fits = room === null || !mayNarrow ? 0 : fitting(source, data, unanswered.length, room)
+      const [asked, refused] = Arr.splitAt(unanswered, fits)
+      failures.push({ provider, operation, error, sites: refused.length })
+      if (reason === "Refused") {
+        // Nobody else is asked what is wrong in itself.
+        for (const candidate of refused) {
+          const { known, missing } = candidate.sheet
+          judge(candidate, {
+            known,
+            missing: { ...missing, ...Object.fromEntries(data.map((datum) => [datum, reason])) }
+          })
+        }
+        return
+      }
+      block(refused, source, reason)
+      const reach = fits > 0 ? "sites" : reachOf(error)
+      for (const other of reach === "sites" ? [] : sources) {
+        if (other === source || (reach === "provider" && other.provider === provider)) out.set(other, reason)
+      }
+      if (asked.length > 0) yield* askPart(group, asked, splits, false)
+    })
+
+  const ask = (group: Group): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      const { candidates, data, source } = group
+      const { operation, provider } = source
+      const all = candidates.toSorted(
+        (a, b) => b.assessment.range.low - a.assessment.range.low || (a.target < b.target ? -1 : 1)
+      )
+      yield* onStage({ provider, operation, data, sites: all.length })
+      if (maxUnits[provider] === undefined) return yield* askPart(group, all)
+      // A call at a time: what it did cost is known before the next.
+      for (const part of Arr.chunksOf(all, source.size)) {
+        const isOver = (price: number | null) => price === null || price > left(provider)
+        const price = source.most(data, part.length)
+        const asked = !isOver(price)
+          ? part
+          : yield* source
+              .plan(
+                part.map(({ target }) => target),
+                data
+              )
+              .pipe(
+                Effect.map(({ units }) =>
+                  isOver(units.upper) ? part.slice(0, fitting(source, data, part.length, left(provider))) : part
+                ),
+                // It is told by the call itself.
+                Effect.orElseSucceed(() => part)
+              )
+        block(part.slice(asked.length), source, "OutOfBudget")
+        if (asked.length > 0) yield* askPart(group, asked)
+      }
+    })
+
+  const groups = (candidates: ReadonlyArray<Candidate>): ReadonlyArray<Group> => {
+    const all = new Map<string, Group>()
+    for (const candidate of candidates) {
+      const next = nextOf(candidate.sheet, candidate.assessment, bestFor(candidate))
+      for (const { data, offer: source } of next?.asks ?? []) {
+        const id = `${source.id} ${data.join()}`
+        const group = all.get(id)
+        if (group === undefined) all.set(id, { source, data, candidates: [candidate] })
+        else group.candidates.push(candidate)
+      }
+    }
+    return Array.from(all.values())
+  }
+
+  const decide = (candidates: ReadonlyArray<Candidate>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const all = groups(candidates)
+      if (all.length === 0) return Effect.sync(() => candidates.forEach(close))
+      const byProvider = Object.values(Arr.groupBy(all, ({ source }) => source.provider))
+      return Effect.zipRight(
+        Effect.forEach(byProvider, (own) => Effect.forEach(own, ask, { discard: true }), {
+          concurrency: "unbounded",
+          discard: true
+        }),
+        decide(candidates)
+      )
+    })
+
+  /** Why each datum that is still open was not asked. */
+  const close = (candidate: Candidate): void => {
+    const { known, missing } = candidate.sheet
+    const reasons: { [D in Datum]?: MissingReason } = { ...missing }
+    for (const datum of Datum.literals) {
+      if (known[datum] !== undefined || missing[datum] !== undefined || datum === "relevance") continue
+      const all = ranking[datum]
+      const failed = all.map((source) => whyNot(candidate, source))
+      const isOpen = failed.some((reason) => reason === undefined)
+      reasons[datum] = all.length === 0 ? "NotSupported" : isOpen ? "NotAsked" : failed[0]!
+    }
+    judge(candidate, { known, missing: reasons })
+  }
+
+  /** What is not known for no better reason than that nobody was asked. */
+  const stillOpen = ({ sheet: { known, missing } }: Candidate): Sheet => {
+    const settled = Object.entries(missing).filter(([, reason]) =>
+      ["NoData", "Undefined", "Invalid", "Refused"].includes(reason)
+    )
+    return { known, missing: Object.fromEntries(settled) }
+  }
+
+  return {
+    enter,
+    decide,
+    next: (candidate) => nextOf(stillOpen(candidate), candidate.assessment, (datum) => ranking[datum][0]),
+    rest: (candidate) => {
+      const { known, missing } = stillOpen(candidate)
+      const open = Datum.literals.filter((datum) => known[datum] === undefined && missing[datum] === undefined)
+      const wanted = new Set(candidate.assessment.missing.flatMap(({ signal }) => needs[signal].flat()))
+      return Next.grouped(
+        open.filter((datum) => wanted.has(datum)),
+        (datum) => ranking[datum][0]
+      )
+    },
+    spent: () =>
+      Array.from(books, ([provider, { saved, spent, unit, unpriced }]) => ({ provider, unit, spent, saved, unpriced })),
+    failures: () => failures
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * What to ask next: the data with which, and with whatever may have to be asked after them, a verdict is reached at the least price.
+ *
+ * @since 0.1.0
+ */
+import type { Datum, Sheet } from "./data.js"
+import type { Assessment } from "./model.js"
+import type { Profile } from "./profile.js"
+import { needs, Signal } from "./signals.js"
+
+/** One way to ask a provider: several data in one row of an answer. */
+export interface Offer {
+  readonly id: string
+  readonly data: ReadonlyArray<Datum>
+  /** What one more site costs with these data, in the offer's own unit; one without a stated price counts as 1. */
+  readonly price: (data: ReadonlyArray<Datum>) => number
+  /** What a unit is worth beside those of the other offers. */
+  readonly unitPrice: number
+}
+
+/** Data that are asked together, of an offer. */
+export interface Ask<O extends Offer = Offer> {
+  readonly offer: O
+  readonly data: ReadonlyArray<Datum>
+}
+
+export interface Next<O extends Offer = Offer> {
+  readonly asks: ReadonlyArray<Ask<O>>
+  /** What it could come to. */
+  readonly couldBecome: ReadonlyArray<"Qualified" | "Rejected">
+}
+
+/** The data by whom they are asked of. */
+export const grouped = <O extends Offer>(data: ReadonlyArray<Datum>, best: (datum: Datum) => O | undefined) => {
+  const byOffer = new Map<O, Array<Datum>>()
+  for (const datum of data) {
+    const offer = best(datum)
+    if (offer === undefined) continue
+    const asked = byOffer.get(offer)
+    if (asked === undefined) byOffer.set(offer, [datum])
+    else asked.push(datum)
+  }
+  return Array.from(byOffer, ([offer, data]): Ask<O> => ({ offer, data }))
+}
+
+const worthOf = (asks: ReadonlyArray<Ask>): number =>
+  asks.reduce((sum, { data, offer }) => sum + offer.unitPrice * offer.price(data), 0)
+
+/** How likely so many points come of signals of which each is anywhere between nothing and its points, by whole points. */
+const chances = (points: ReadonlyArray<number>): ReadonlyArray<number> => {
+  let all = [1]
+  for (const most of points) {
+    // Of each whole point the middle stands for it.
+    const steps = Math.max(1, Math.round(most))
+    const sums = Array.from({ length: all.length + steps }, () => 0)
+    all.forEach((chance, sum) => {
+      for (let step = 0; step <= steps; step++) {
+        const share = step === 0 || step === steps ? 0.5 / steps : 1 / steps
+        sums[sum + step]! += chance * share
+      }
+    })
+    all = sums
+  }
+  return all
+}
+
+interface Step<O extends Offer> {
+  readonly asks: ReadonlyArray<Ask<O>>
+  /** What it costs from here to the end, as far as can be foreseen. */
+  readonly worth: number
+}
+
+/** What is to be decided: what is known, what can be had, and of whom. */
+interface Situation<O extends Offer> {
+  readonly known: (datum: Datum) => boolean
+  readonly obtainable: ReadonlyArray<Datum>
+  readonly best: (datum: Datum) => O | undefined
+  readonly weights: (signal: Signal) => number
+  /** Points that are not known yet, and may never be. */
+  readonly unknown: number
+}
+
+type Policy<O extends Offer> = (range: Assessment["range"]) => Next<O> | null
+
+/**
+ * The cheapest way to a verdict, each value of a signal taken to be as likely as any other: for a lowest score so far, in whole points,
+ * the data to ask now, such that with what may have to be asked after them the least is spent. `null` where nothing that can be
+ * had decides.
+ */
+const policy = <O extends Offer>(
+  qualifiedFrom: number,
+  { best, known, obtainable, unknown, weights }: Situation<O>
+): Policy<O> => {
+  const signals = Signal.literals.filter((signal) => weights(signal) > 0)
+  const among = (set: number) => obtainable.filter((_, i) => (set & (1 << i)) !== 0)
+  /** The points of the signals that a set of data adds to another. */
+  const gained = (from: number, added: number): ReadonlyArray<number> => {
+    const before = new Set(among(from))
+    const after = new Set(among(from | added))
+    return signals
+      .filter((signal) => !isMade(signal, (datum) => known(datum) || before.has(datum)))
+      .filter((signal) => isMade(signal, (datum) => known(datum) || after.has(datum)))
+      .map((signal) => 100 * weights(signal))
+  }
+  const total = (points: ReadonlyArray<number>) => points.reduce((sum, some) => sum + some, 0)
+  const steps = new Map<string, Step<O> | null>()
+  const whole = (1 << obtainable.length) - 1
+  const openAfter = Array.from({ length: whole + 1 }, (_, set) => unknown - total(gained(0, set)))
+  const options = Array.from({ length: whole + 1 }, (_, from) =>
+    Array.from({ length: whole }, (_, i) => i + 1)
+      .filter((added) => (added & from) === 0)
+      .map((added) => ({ added, points: gained(from, added) }))
+      .filter(({ points }) => points.length > 0)
+      .map(({ added, points }) => {
+        const asks = grouped(among(added), best)
+        return { added, points, asks, worth: worthOf(asks), chances: chances(points) }
+      })
+  )
+  const mostAfter = openAfter.map((_, from) => total(gained(from, whole & ~from)))
+  const stepAt = (from: number, low: number): Step<O> | null => {
+    const id = `${from} ${low}`
+    const before = steps.get(id)
+    if (before !== undefined) return before
+    let step: Step<O> | null = null
+    for (const { added, asks, chances, worth } of options[from]!) {
+      const all = chances.reduce((sum, chance, points) => sum + chance * worthAfter(from | added, low + points), worth)
+      if (step === null || all < step.worth) step = { asks, worth: all }
+    }
+    steps.set(id, step)
+    return step
+  }
+  const worthAfter = (from: number, low: number): number => {
+    const high = low + openAfter[from]!
+    const isOpen = low < qualifiedFrom && high >= qualifiedFrom
+    // Where all that can be had decides nothing, no part of it does.
+    if (!isOpen || couldBecome(qualifiedFrom, low, high, mostAfter[from]!).length === 0) return 0
+    return stepAt(from, low)?.worth ?? 0
+  }
+  return ({ high, low }) => {
+    const verdicts = couldBecome(qualifiedFrom, low, high, mostAfter[0]!)
+    const step = verdicts.length === 0 ? null : stepAt(0, Math.floor(low))
+    return step && { asks: step.asks, couldBecome: verdicts }
+  }
+}
+
+/** What a verdict can still be when so many points become known. */
+const couldBecome = (qualifiedFrom: number, low: number, high: number, points: number): Next["couldBecome"] => [
+  ...(low + points >= qualifiedFrom ? (["Qualified"] as const) : []),
+  ...(high - points < qualifiedFrom ? (["Rejected"] as const) : [])
+]
+
+const isMade = (signal: Signal, has: (datum: Datum) => boolean): boolean =>
+  needs[signal].some((alternative) => alternative.every(has))
+
+/**
+ * The way from what is known to a verdict. `best` names the offer that answers a datum, in the order the tenant prefers; nothing
+ * where nobody can.
+ */
+export const make = <O extends Offer>(profile: Profile) => {
+  const signals = Signal.literals.filter((signal) => signal !== "relevance")
+  /** Of the same situation the same policy, made once. */
+  const policies = new Map<string, Policy<O>>()
+
+  return (
+    sheet: Sheet,
+    { gates, range, verdict }: Assessment,
+    best: (datum: Datum) => O | undefined
+  ): Next<O> | null => {
+    if (verdict._tag !== "NeedsData") return null
+    const isAsked = (datum: Datum) => sheet.known[datum] !== undefined || sheet.missing[datum] !== undefined
+    const open = (datum: Datum): O | undefined => (isAsked(datum) ? undefined : best(datum))
+    // A gate is the cheapest way to a verdict, and without it there is none to be had.
+    for (const { datum, outcome } of gates) {
+      if (outcome !== "unknown") continue
+      const alternatives: ReadonlyArray<Datum> =
+        datum === "organicTraffic" ? [datum] : ["domainRating", "domainInlinkRank"]
+      const found = alternatives.find((one) => open(one) !== undefined)
+      if (found === undefined) return null
+      return { asks: grouped([found], open), couldBecome: ["Qualified", "Rejected"] }
+    }
+    const wanted = Array.from(
+      new Set(signals.flatMap((signal) => (isMade(signal, isAsked) ? [] : needs[signal].flat())))
+    )
+    const obtainable = wanted.filter((datum) => open(datum) !== undefined)
+    if (obtainable.length === 0) return null
+    const known = (datum: Datum) => sheet.known[datum] !== undefined
+    const shrunk = known("relevance") ? 1 - profile.relevance : 1
+    const unknown = range.high - range.low
+    const id = [
+      shrunk,
+      Math.round(unknown),
+      ...obtainable.map((datum) => `${datum}@${open(datum)!.id}`),
+      ...wanted.filter(known)
+    ].join()
+    let decide = policies.get(id)
+    if (decide === undefined) {
+      const weights = (signal: Signal) => (signal === "relevance" ? 0 : profile.weights[signal] * shrunk)
+      policies.set(id, (decide = policy(profile.qualifiedFrom, { known, obtainable, best: open, weights, unknown })))
+    }
+    return decide(range)
+  }
+}
