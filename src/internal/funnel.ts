@@ -154,8 +154,16 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
 
   const whyNot = ({ blocked }: Candidate, source: Source): MissingReason | undefined =>
     out.get(source) ?? blocked.get(source)
-  const bestFor = (candidate: Candidate) => (datum: Datum) =>
-    ranking[datum].find((source) => whyNot(candidate, source) === undefined)
+  const everybody: Next.Availability<Source> = { id: "", best: (datum) => ranking[datum][0] }
+  /** Who is left to be asked about a site. */
+  const leftFor = (candidate: Candidate): Next.Availability<Source> => {
+    if (out.size === 0 && candidate.blocked.size === 0) return everybody
+    const isLeft = (source: Source) => whyNot(candidate, source) === undefined
+    return {
+      id: sources.map((source) => (isLeft(source) ? "1" : "0")).join(""),
+      best: (datum) => ranking[datum].find(isLeft)
+    }
+  }
 
   const judge = (candidate: Candidate, sheet: Sheet): void => {
     candidate.sheet = sheet
@@ -340,9 +348,8 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
   const groups = (candidates: ReadonlyArray<Candidate>): ReadonlyArray<Group> => {
     const all = new Map<string, Group>()
     for (const candidate of candidates) {
-      const next = nextOf(candidate.sheet, candidate.assessment, bestFor(candidate))
-      for (const { data, offer: source } of next?.asks ?? []) {
-        const id = `${source.id} ${data.join()}`
+      const next = nextOf(candidate.sheet, candidate.assessment, leftFor(candidate))
+      for (const { data, id, offer: source } of next?.asks ?? []) {
         const group = all.get(id)
         if (group === undefined) all.set(id, { source, data, candidates: [candidate] })
         else group.candidates.push(candidate)
@@ -376,7 +383,9 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
       const isOpen = failed.some((reason) => reason === undefined)
       reasons[datum] = all.length === 0 ? "NotSupported" : isOpen ? "NotAsked" : failed[0]!
     }
-    judge(candidate, { known, missing: reasons })
+    candidate.sheet = { known, missing: reasons }
+    const { assessment, sheet } = candidate
+    candidate.assessment = { ...assessment, missing: Model.reasons(sheet, assessment.missing) }
   }
 
   /** What is not known for no better reason than that nobody was asked. */
@@ -390,7 +399,7 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
   return {
     enter,
     decide,
-    next: (candidate) => nextOf(stillOpen(candidate), candidate.assessment, (datum) => ranking[datum][0]),
+    next: (candidate) => nextOf(stillOpen(candidate), candidate.assessment, everybody),
     rest: (candidate) => {
       const { known, missing } = stillOpen(candidate)
       const open = Datum.literals.filter((datum) => known[datum] === undefined && missing[datum] === undefined)

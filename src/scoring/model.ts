@@ -275,6 +275,10 @@ export const make = (profile: Profile): ((sheet: Sheet, target: string) => Asses
   }
 }
 
+/** The same signals with the reasons that a sheet has by now; one that is not defined stays so. */
+export const reasons = (sheet: Sheet, missing: Assessment["missing"]): Assessment["missing"] =>
+  missing.map(({ reason, signal }) => ({ signal, reason: reason === "Undefined" ? reason : reasonOf(sheet, signal) }))
+
 const qualified = { _tag: "Qualified" } as const
 
 const verdictOf = (

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Datum, Sheet } from "./data.js"
+import { Datum, type Sheet } from "./data.js"
 import type { Assessment } from "./model.js"
 import type { Profile } from "./profile.js"
 import { needs, Signal } from "./signals.js"
@@ -20,6 +20,8 @@ export interface Offer {
 
 /** Data that are asked together, of an offer. */
 export interface Ask<O extends Offer = Offer> {
+  /** The same for the same data of the same offer. */
+  readonly id: string
   readonly offer: O
   readonly data: ReadonlyArray<Datum>
 }
@@ -40,7 +42,7 @@ export const grouped = <O extends Offer>(data: ReadonlyArray<Datum>, best: (datu
     if (asked === undefined) byOffer.set(offer, [datum])
     else asked.push(datum)
   }
-  return Array.from(byOffer, ([offer, data]): Ask<O> => ({ offer, data }))
+  return Array.from(byOffer, ([offer, data]): Ask<O> => ({ id: `${offer.id} ${data.join()}`, offer, data }))
 }
 
 const worthOf = (asks: ReadonlyArray<Ask>): number =>
@@ -152,21 +154,36 @@ const couldBecome = (qualifiedFrom: number, low: number, high: number, points: n
 const isMade = (signal: Signal, has: (datum: Datum) => boolean): boolean =>
   needs[signal].some((alternative) => alternative.every(has))
 
-/**
- * The way from what is known to a verdict. `best` names the offer that answers a datum, in the order the tenant prefers; nothing
- * where nobody can.
- */
-export const make = <O extends Offer>(profile: Profile) => {
-  const signals = Signal.literals.filter((signal) => signal !== "relevance")
-  /** Of the same situation the same policy, made once. */
-  const policies = new Map<string, Policy<O>>()
+/** Who answers what at present; `id` is the same for the same answers. */
+export interface Availability<O extends Offer> {
+  readonly id: string
+  readonly best: (datum: Datum) => O | undefined
+}
 
-  return (
+const never = () => null
+
+/** Which data are known, which were asked for in vain, which are open: a number for each case. */
+const caseOf = ({ known, missing }: Sheet): number => {
+  let all = 0
+  for (const datum of Datum.literals)
+    all = 3 * all + (known[datum] !== undefined ? 1 : missing[datum] !== undefined ? 2 : 0)
+  return all
+}
+
+/**
+ * The way from what is known to a verdict: whom to ask, in the order the tenant prefers, and nothing where nobody can tell.
+ */
+export const make = <O extends Offer>(
+  profile: Profile
+): ((sheet: Sheet, assessment: Assessment, who: Availability<O>) => Next<O> | null) => {
+  const signals = Signal.literals.filter((signal) => signal !== "relevance")
+
+  const policyFor = (
     sheet: Sheet,
-    { gates, range, verdict }: Assessment,
-    best: (datum: Datum) => O | undefined
-  ): Next<O> | null => {
-    if (verdict._tag !== "NeedsData") return null
+    gates: Assessment["gates"],
+    unknown: number,
+    { best }: Availability<O>
+  ): Policy<O> => {
     const isAsked = (datum: Datum) => sheet.known[datum] !== undefined || sheet.missing[datum] !== undefined
     const open = (datum: Datum): O | undefined => (isAsked(datum) ? undefined : best(datum))
     // A gate is the cheapest way to a verdict, and without it there is none to be had.
@@ -175,28 +192,29 @@ export const make = <O extends Offer>(profile: Profile) => {
       const alternatives: ReadonlyArray<Datum> =
         datum === "organicTraffic" ? [datum] : ["domainRating", "domainInlinkRank"]
       const found = alternatives.find((one) => open(one) !== undefined)
-      if (found === undefined) return null
-      return { asks: grouped([found], open), couldBecome: ["Qualified", "Rejected"] }
+      if (found === undefined) return never
+      const next: Next<O> = { asks: grouped([found], open), couldBecome: ["Qualified", "Rejected"] }
+      return () => next
     }
     const wanted = Array.from(
       new Set(signals.flatMap((signal) => (isMade(signal, isAsked) ? [] : needs[signal].flat())))
     )
     const obtainable = wanted.filter((datum) => open(datum) !== undefined)
-    if (obtainable.length === 0) return null
+    if (obtainable.length === 0) return never
     const known = (datum: Datum) => sheet.known[datum] !== undefined
     const shrunk = known("relevance") ? 1 - profile.relevance : 1
-    const unknown = range.high - range.low
-    const id = [
-      shrunk,
-      Math.round(unknown),
-      ...obtainable.map((datum) => `${datum}@${open(datum)!.id}`),
-      ...wanted.filter(known)
-    ].join()
+    const weights = (signal: Signal) => (signal === "relevance" ? 0 : profile.weights[signal] * shrunk)
+    return policy(profile.qualifiedFrom, { known, obtainable, best: open, weights, unknown })
+  }
+
+  /** Of the same situation the same policy, made once. */
+  const policies = new Map<string, Policy<O>>()
+  return (sheet, { gates, range, verdict }, who) => {
+    if (verdict._tag !== "NeedsData") return null
+    const unknown = Math.round(range.high - range.low)
+    const id = `${caseOf(sheet)} ${unknown} ${who.id}`
     let decide = policies.get(id)
-    if (decide === undefined) {
-      const weights = (signal: Signal) => (signal === "relevance" ? 0 : profile.weights[signal] * shrunk)
-      policies.set(id, (decide = policy(profile.qualifiedFrom, { known, obtainable, best: open, weights, unknown })))
-    }
+    if (decide === undefined) policies.set(id, (decide = policyFor(sheet, gates, unknown, who)))
     return decide(range)
   }
 }
