@@ -454,7 +454,16 @@ interface Setting {
 type Entry =
   | { readonly _tag: "Answer"; readonly answer: ScoredProspect }
   | { readonly _tag: "Scored"; readonly index: number; readonly input: string; readonly candidate: Funnel.Candidate }
-  | { readonly _tag: "Duplicate"; readonly index: number; readonly input: string; readonly first: number }
+  | {
+      readonly _tag: "Duplicate"
+      readonly index: number
+      readonly input: string
+      readonly target: Target.Target
+      readonly first: number
+    }
+
+/** What is kept of a site for its duplicates; few have an attribution. */
+type Known = Sheet | Pick<Funnel.Candidate, "attribution" | "sheet">
 
 const noVerdicts = { Qualified: 0, Rejected: 0, Review: 0, NeedsData: 0, Excluded: 0 }
 
@@ -582,7 +591,7 @@ const make = Effect.gen(function* () {
       }
     }
     const first = seen.get(target.right)
-    if (first !== undefined) return { _tag: "Duplicate", index, input, first }
+    if (first !== undefined) return { _tag: "Duplicate", index, input, target: target.right, first }
     seen.set(target.right, index)
     const excluded = at.excluded(target.right)
     if (excluded !== null) return { _tag: "Answer", answer: unscored(at, index, input, target.right, excluded) }
@@ -626,22 +635,29 @@ const make = Effect.gen(function* () {
         onStage: progress
       })
       const seen = new Map<Target.Target, number>()
-      /** What the first of several said; their answers are made anew, so that none is kept. */
-      const firsts = new Map<number, Funnel.Candidate | ScoredProspect>()
+      /** What became known of the first of several: their answers are made anew, as answers are large and most sites come once. */
+      const firsts = new Map<number, Known>()
 
       const answerOf = (entry: Entry): ScoredProspect => {
         switch (entry._tag) {
           case "Answer":
-            if (entry.answer.target !== null) firsts.set(entry.answer.index, entry.answer)
             return entry.answer
-          case "Scored":
-            firsts.set(entry.index, entry.candidate)
-            return scored(at, funnel, entry.index, entry.input, entry.candidate)
+          case "Scored": {
+            const { candidate, index, input } = entry
+            firsts.set(index, candidate.attribution === null ? candidate.sheet : candidate)
+            return scored(at, funnel, index, input, candidate)
+          }
           case "Duplicate": {
-            const { first, index, input } = entry
-            // Safe: whoever was seen before was answered before.
-            const known = firsts.get(first)!
-            const answer = "sheet" in known ? scored(at, funnel, index, input, known) : { ...known, index, input }
+            const { first, index, input, target } = entry
+            const known = firsts.get(first)
+            const answer =
+              known === undefined
+                ? // Safe: whoever was seen before and has no sheet is excluded.
+                  unscored(at, index, input, target, at.excluded(target)!)
+                : scored(at, funnel, index, input, {
+                    ...funnel.enter(target, "sheet" in known ? known.sheet : known),
+                    attribution: "sheet" in known ? known.attribution : null
+                  })
             return { ...answer, duplicateOf: first, cost: none }
           }
         }
