@@ -398,16 +398,21 @@ const imported = (datum: Datum, given: unknown): Observed | "Invalid" | undefine
   return { value, source: "imported", operation: null, observedAt: null, cache: "imported", cost: null }
 }
 
-const sheetOf = (signals: Prospect["signals"]): Sheet => {
+/** What the list says of a site, and what of it is no value. */
+const importedOf = (
+  signals: Prospect["signals"]
+): { readonly known: Sheet["known"]; readonly invalid: Sheet["missing"] | undefined } => {
+  if (signals === undefined) return nothingImported
   const known: { [D in Datum]?: Observed } = {}
-  const missing: { [D in Datum]?: MissingReason } = {}
-  for (const datum of signals === undefined ? [] : Datum.literals) {
-    const value = imported(datum, signals?.[datum])
-    if (value === "Invalid") missing[datum] = value
+  const invalid: { [D in Datum]?: MissingReason } = {}
+  for (const datum of Datum.literals) {
+    const value = imported(datum, signals[datum])
+    if (value === "Invalid") invalid[datum] = value
     else if (value !== undefined) known[datum] = value
   }
-  return { known, missing }
+  return { known, invalid: Object.keys(invalid).length === 0 ? undefined : invalid }
 }
+const nothingImported = { known: {}, invalid: undefined }
 
 const outlier = 0.152
 const poor = 0.3
@@ -529,7 +534,7 @@ const make = Effect.gen(function* () {
     input: string,
     candidate: Funnel.Candidate
   ): ScoredProspect => {
-    const { assessment, attribution, sheet, target } = candidate
+    const { assessment, attribution, bought, sheet, target } = candidate
     const { cap, contributions, coverage, gates, high, low, markers, missing, prior, score, verdict } = assessment
     const isOpen = verdict._tag === "NeedsData"
     const next = isOpen ? funnel.next(candidate) : null
@@ -559,11 +564,7 @@ const make = Effect.gen(function* () {
         couldBecome: next.couldBecome
       },
       costToDecide: next !== null ? totals(funnel.rest(candidate).map(costOf)) : none,
-      cost: totals(
-        Object.values(sheet.known).flatMap(({ cache, cost, source }) =>
-          cache === "bought" && cost !== null && source !== "imported" ? [{ provider: source, ...cost }] : []
-        )
-      ),
+      cost: totals(bought.map(({ paid, provider, unit }) => ({ provider, unit, amount: paid }))),
       attribution,
       modelVersion,
       profile: named,
@@ -595,8 +596,8 @@ const make = Effect.gen(function* () {
     seen.set(target.right, index)
     const excluded = at.excluded(target.right)
     if (excluded !== null) return { _tag: "Answer", answer: unscored(at, index, input, target.right, excluded) }
-    const sheet = sheetOf(typeof given === "string" ? undefined : given.signals)
-    return { _tag: "Scored", index, input, candidate: funnel.enter(target.right, sheet) }
+    const { invalid, known } = importedOf(typeof given === "string" ? undefined : given.signals)
+    return { _tag: "Scored", index, input, candidate: funnel.enter(target.right, known, invalid) }
   }
 
   const inputsOf = (inputs: Inputs): Stream.Stream<Input> =>
@@ -655,7 +656,7 @@ const make = Effect.gen(function* () {
                 ? // Safe: whoever was seen before and has no sheet is excluded.
                   unscored(at, index, input, target, at.excluded(target)!)
                 : scored(at, funnel, index, input, {
-                    ...funnel.enter(target, "sheet" in known ? known.sheet : known),
+                    ...funnel.known(target, "sheet" in known ? known.sheet : known),
                     attribution: "sheet" in known ? known.attribution : null
                   })
             return { ...answer, duplicateOf: first, cost: none }
@@ -771,11 +772,10 @@ const make = Effect.gen(function* () {
               const gate = funnel.next(candidate)
               if (gate === null) continue
               const first = new Set(gate.asks.flatMap(({ data }) => data))
-              for (const { data, offer } of gate.asks) ask("gate", offer, data, candidate.target)
+              const isGate = candidate.assessment.gates.some(({ outcome }) => outcome === "unknown")
+              for (const { data, offer } of gate.asks) ask(isGate ? "gate" : "signals", offer, data, candidate.target)
               for (const { data, offer } of funnel.rest(candidate)) {
-                const left = data.filter(
-                  (datum) => !first.has(datum) && !(isRating(datum) && Array.from(first).some(isRating))
-                )
+                const left = data.filter((datum) => !first.has(datum))
                 if (left.length > 0) ask("signals", offer, left, candidate.target)
               }
             }
@@ -794,9 +794,6 @@ const make = Effect.gen(function* () {
 
   return ProspectScorer.of({ score, scoreAll, plan })
 })
-
-/** The second of them is asked only where the first is not to be had. */
-const isRating = (datum: Datum): boolean => datum === "domainRating" || datum === "domainInlinkRank"
 
 const middle = (values: ReadonlyArray<number>): number | null => {
   if (values.length === 0) return null

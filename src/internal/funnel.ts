@@ -1,6 +1,7 @@
 /** Buys what decides, and nothing else: round by round each prospect's next data are asked, those of many prospects together. */
 import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -22,7 +23,11 @@ export interface Candidate {
   assessment: Model.Assessment
   /** Who is not asked about it any more, and why. */
   readonly blocked: Map<Source, MissingReason>
+  /** The facts that were bought for it. */
+  readonly bought: Array<Provenance>
   attribution: Attribution | null
+  /** What was given and is no value: whoever can tell is asked all the same. */
+  readonly invalid: Sheet["missing"]
 }
 
 /** What a provider charged in this run, and what its facts that were known had cost. `null`: the contract states no price. */
@@ -60,7 +65,9 @@ export interface Options {
 }
 
 export interface Funnel {
-  readonly enter: (target: Target, known: Sheet) => Candidate
+  readonly enter: (target: Target, known: Sheet["known"], invalid?: Sheet["missing"]) => Candidate
+  /** A site that is decided, or would be asked about in vain. */
+  readonly known: (target: Target, sheet: Sheet) => Candidate
   /** Asks until each is decided, or nothing that may be asked could decide it. */
   readonly decide: (candidates: ReadonlyArray<Candidate>) => Effect.Effect<void>
   /** What would be asked next, whoever failed meanwhile. */
@@ -119,6 +126,7 @@ const mayBeBilled = (error: AskError): boolean =>
 
 /** So many sites at the most cost no more than `left`. */
 const fitting = ({ most }: Source, data: ReadonlyArray<Datum>, sites: number, left: number): number => {
+  if (left === Infinity) return sites
   let fits = sites
   for (; fits > 0; fits--) {
     const price = most(data, fits)
@@ -130,10 +138,18 @@ const fitting = ({ most }: Source, data: ReadonlyArray<Datum>, sites: number, le
 /** A request that is wrong whatever it is about is not tried for each site. */
 const mostSplits = 16
 
+const noneInvalid: Sheet["missing"] = {}
+
 interface Group {
   readonly source: Source
   readonly data: ReadonlyArray<Datum>
   readonly candidates: Array<Candidate>
+}
+
+/** How a group is asked: the divisions that are left, and since when. */
+interface Asking {
+  splits: number
+  readonly since: number
 }
 
 export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel => {
@@ -144,7 +160,7 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
     Datum,
     ReadonlyArray<Source>
   >
-  /** Sources that are of no use for the rest of the run. */
+  /** Sources that sell nothing for the rest of the run. */
   const out = new Map<Source, MissingReason>()
   const failures: Array<Failure> = []
   const books = new Map<Provider, { unit: Unit; spent: number; saved: number; unpriced: number; lost: number }>()
@@ -152,13 +168,11 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
     books.set(provider, { unit, spent: 0, saved: 0, unpriced: 0, lost: 0 })
   }
 
-  const whyNot = ({ blocked }: Candidate, source: Source): MissingReason | undefined =>
-    out.get(source) ?? blocked.get(source)
   const everybody: Next.Availability<Source> = { id: "", best: (datum) => ranking[datum][0] }
   /** Who is left to be asked about a site. */
-  const leftFor = (candidate: Candidate): Next.Availability<Source> => {
-    if (out.size === 0 && candidate.blocked.size === 0) return everybody
-    const isLeft = (source: Source) => whyNot(candidate, source) === undefined
+  const leftFor = ({ blocked }: Candidate): Next.Availability<Source> => {
+    if (blocked.size === 0) return everybody
+    const isLeft = (source: Source) => !blocked.has(source)
     return {
       id: sources.map((source) => (isLeft(source) ? "1" : "0")).join(""),
       best: (datum) => ranking[datum].find(isLeft)
@@ -170,13 +184,10 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
     candidate.assessment = assess(sheet, candidate.target)
   }
 
-  const enter = (target: Target, sheet: Sheet): Candidate => ({
-    target,
-    sheet,
-    assessment: assess(sheet, target),
-    blocked: new Map(),
-    attribution: null
-  })
+  const enter: Funnel["enter"] = (target, known, invalid = noneInvalid) => {
+    const sheet: Sheet = { known, missing: {} }
+    return { target, sheet, invalid, assessment: assess(sheet, target), blocked: new Map(), bought: [], attribution: null }
+  }
 
   const left = (provider: Provider): number => {
     const { lost, spent } = books.get(provider)!
@@ -202,7 +213,8 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
       if (known[datum] !== undefined) continue
       const value = values[datum] ?? null
       if (value === null || !isInRange(datum, value)) {
-        missing[datum] = value === null ? "NoData" : "Invalid"
+        // What was not asked for can be asked of somebody else.
+        if (data.includes(datum)) missing[datum] = value === null ? "NoData" : "Invalid"
         continue
       }
       const fact = row ?? facts?.get(source.columnOf(datum))
@@ -215,7 +227,7 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
         operation,
         observedAt: fact?.observedAt ?? null,
         cache: fact?.cache ?? "bought",
-        cost: { unit, amount }
+        cost: amount === 0 ? source.nothing : { unit, amount }
       }
     }
     candidate.attribution = attribution ?? candidate.attribution
@@ -231,8 +243,8 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
     }
   }
 
-  /** Those who are not answered. */
-  const tryAsking = (group: Group, candidates: ReadonlyArray<Candidate>) =>
+  /** Those who are not answered. What is known since `since` was bought here, by a call that failed for another site. */
+  const tryAsking = (group: Group, candidates: ReadonlyArray<Candidate>, since: number) =>
     Effect.gen(function* () {
       const { data, source } = group
       const open = new Map(candidates.map((candidate) => [candidate.target, candidate]))
@@ -252,9 +264,14 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
           }
         })
       ).pipe(
-        listening((more) => {
+        listening((told) => {
+          const more = told.map((fact) =>
+            fact.cache === "fresh" && fact.observedAt >= since ? { ...fact, cache: "bought" as const } : fact
+          )
           count(source.provider, more)
           for (const fact of more) {
+            // Safe: facts about sites have them for subjects.
+            if (fact.cache === "bought") open.get(fact.subject as Target)?.bought.push(fact)
             const row = facts.get(fact.subject)
             if (row === undefined) facts.set(fact.subject, new Map([[fact.column, fact]]))
             else row.set(fact.column, fact)
@@ -266,51 +283,82 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
       return { error, unanswered: Array.from(open.values()) }
     })
 
+  /** Those of whom the answer is known, and costs nothing whatever else does; and the others. */
+  const divided = (
+    group: Group,
+    candidates: ReadonlyArray<Candidate>
+  ): Effect.Effect<readonly [known: ReadonlyArray<Candidate>, others: ReadonlyArray<Candidate>]> =>
+    Effect.gen(function* () {
+      if (candidates.length === 0) return [[], []]
+      const targets = candidates.map(({ target }) => target)
+      const { cached } = yield* Effect.orElseSucceed(group.source.plan(targets, group.data), () => ({ cached: 0 }))
+      if (cached === 0) return [[], candidates]
+      if (cached === candidates.length) return [candidates, []]
+      const [first, second] = Arr.splitAt(candidates, candidates.length >> 1)
+      const [known, others] = yield* divided(group, first)
+      const [more, rest] = yield* divided(group, second)
+      return [known.concat(more), others.concat(rest)]
+    })
+
   /**
-   * Asks; whoever the budget has no room for is left out. A refused request is divided, so that the site it is refused for is alone:
-   * what was bought with it is known.
+   * Asks; whoever the budget has no room for is left out, and what is known answers all the same. A refused request is divided, so
+   * that the site it is refused for is alone. Says why nothing more is to be bought.
    */
   const askPart = (
     group: Group,
     part: ReadonlyArray<Candidate>,
-    splits = { left: mostSplits },
-    mayNarrow = true
-  ): Effect.Effect<void> =>
+    asking: Asking,
+    turn: "first" | "part" | "last"
+  ): Effect.Effect<MissingReason | null> =>
     Effect.gen(function* () {
       const { data, source } = group
-      const { error, unanswered } = yield* tryAsking(group, part)
-      // An answer without a row for a site is none.
-      if (error === null) return block(unanswered, source, "Unavailable")
-      const { operation, provider } = source
-      if (mayBeBilled(error))
-        books.get(provider)!.lost += source.most(data, Math.min(source.size, unanswered.length)) ?? 0
-      const reason = reasonOf(error)
-      if (reason === "Refused" && unanswered.length > 1 && splits.left-- > 0) {
-        const [first, second] = Arr.splitAt(unanswered, unanswered.length >> 1)
-        yield* askPart(group, first, splits)
-        return yield* askPart(group, second, splits)
+      const { error, unanswered } = yield* tryAsking(group, part, turn === "first" ? Infinity : asking.since)
+      if (error === null) {
+        if (turn === "part") asking.splits = mostSplits
+        // An answer without a row for a site is none.
+        block(unanswered, source, "Unavailable")
+        return null
       }
-      const room = leftOf(error)
-      const fits = room === null || !mayNarrow ? 0 : fitting(source, data, unanswered.length, room)
-      const [asked, refused] = Arr.splitAt(unanswered, fits)
-      failures.push({ provider, operation, error, sites: refused.length })
+      const { operation, provider } = source
+      if (mayBeBilled(error)) {
+        books.get(provider)!.lost += source.most(data, Math.min(source.size, unanswered.length)) ?? 0
+      }
+      const reason = reasonOf(error)
+      const [known, rest] = turn === "last" ? [[], unanswered] : yield* divided(group, unanswered)
+      if (known.length > 0) yield* askPart(group, known, asking, "last")
+      if (rest.length === 0) return null
       if (reason === "Refused") {
+        if (turn === "part" && rest.length < part.length) asking.splits = mostSplits
+        if (rest.length > 1 && asking.splits > 0) {
+          asking.splits--
+          const [first, second] = Arr.splitAt(rest, rest.length >> 1)
+          const over = yield* askPart(group, first, asking, "part")
+          if (over === null) return yield* askPart(group, second, asking, "part")
+          block(second, source, over)
+          return over
+        }
+        failures.push({ provider, operation, error, sites: rest.length })
         // Nobody else is asked what is wrong in itself.
-        for (const candidate of refused) {
+        for (const candidate of rest) {
           const { known, missing } = candidate.sheet
           judge(candidate, {
             known,
             missing: { ...missing, ...Object.fromEntries(data.map((datum) => [datum, reason])) }
           })
         }
-        return
+        return null
       }
+      const room = leftOf(error)
+      const fits = room === null || turn === "last" ? 0 : fitting(source, data, rest.length, room)
+      const [asked, refused] = Arr.splitAt(rest, fits)
+      failures.push({ provider, operation, error, sites: refused.length })
       block(refused, source, reason)
       const reach = fits > 0 ? "sites" : reachOf(error)
       for (const other of reach === "sites" ? [] : sources) {
         if (other === source || (reach === "provider" && other.provider === provider)) out.set(other, reason)
       }
-      if (asked.length > 0) yield* askPart(group, asked, splits, false)
+      if (asked.length > 0) yield* askPart(group, asked, asking, "last")
+      return reason
     })
 
   const ask = (group: Group): Effect.Effect<void> =>
@@ -320,28 +368,21 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
       const all = candidates.toSorted(
         (a, b) => b.assessment.range.low - a.assessment.range.low || (a.target < b.target ? -1 : 1)
       )
-      yield* onStage({ provider, operation, data, sites: all.length })
-      if (maxUnits[provider] === undefined) return yield* askPart(group, all)
-      // A call at a time: what it did cost is known before the next.
-      for (const part of Arr.chunksOf(all, source.size)) {
-        const isOver = (price: number | null) => price === null || price > left(provider)
-        const price = source.most(data, part.length)
-        const asked = !isOver(price)
-          ? part
-          : yield* source
-              .plan(
-                part.map(({ target }) => target),
-                data
-              )
-              .pipe(
-                Effect.map(({ units }) =>
-                  isOver(units.upper) ? part.slice(0, fitting(source, data, part.length, left(provider))) : part
-                ),
-                // It is told by the call itself.
-                Effect.orElseSucceed(() => part)
-              )
-        block(part.slice(asked.length), source, "OutOfBudget")
-        if (asked.length > 0) yield* askPart(group, asked)
+      /** Why nothing more is bought. */
+      let over = out.get(source) ?? null
+      if (over === null) yield* onStage({ provider, operation, data, sites: all.length })
+      const asking = { splits: mostSplits, since: yield* Clock.currentTimeMillis }
+      // Under a limit a call at a time: what it did cost is known before the next.
+      for (const part of maxUnits[provider] === undefined ? [all] : Arr.chunksOf(all, source.size)) {
+        if (over === null && fitting(source, data, part.length, left(provider)) === part.length) {
+          over = yield* askPart(group, part, asking, "first")
+          continue
+        }
+        const [known, others] = yield* divided(group, part)
+        const fits = over === null ? fitting(source, data, others.length, left(provider)) : 0
+        block(others.slice(fits), source, over ?? "OutOfBudget")
+        const asked = [...known, ...others.slice(0, fits)]
+        if (asked.length > 0) over = (yield* askPart(group, asked, asking, "first")) ?? over
       }
     })
 
@@ -373,19 +414,37 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
     })
 
   /** Why each datum that is still open was not asked. */
-  const close = (candidate: Candidate): void => {
-    const { known, missing } = candidate.sheet
+  const reasonsFor = (candidate: Candidate): Sheet["missing"] => {
+    const { invalid, sheet } = candidate
+    const { known, missing } = sheet
     const reasons: { [D in Datum]?: MissingReason } = { ...missing }
     for (const datum of Datum.literals) {
-      if (known[datum] !== undefined || missing[datum] !== undefined || datum === "relevance") continue
+      if (known[datum] !== undefined || missing[datum] !== undefined) continue
       const all = ranking[datum]
-      const failed = all.map((source) => whyNot(candidate, source))
+      const failed = all.map((source) => candidate.blocked.get(source))
       const isOpen = failed.some((reason) => reason === undefined)
-      reasons[datum] = all.length === 0 ? "NotSupported" : isOpen ? "NotAsked" : failed[0]!
+      reasons[datum] = invalid[datum] ?? (all.length === 0 ? "NotSupported" : isOpen ? "NotAsked" : failed[0]!)
     }
-    candidate.sheet = { known, missing: reasons }
+    return reasons
+  }
+
+  /** Most sites end alike, and a run keeps them all. */
+  const alike = new Map<string, Sheet["missing"]>()
+  const missingOf = (candidate: Candidate): Sheet["missing"] => {
+    const { blocked, invalid, sheet } = candidate
+    if (blocked.size > 0 || invalid !== noneInvalid) return reasonsFor(candidate)
+    const id = `${Next.caseOf(sheet)} ${Object.values(sheet.missing).join()}`
+    const known = alike.get(id)
+    if (known !== undefined) return known
+    const made = reasonsFor(candidate)
+    alike.set(id, made)
+    return made
+  }
+
+  const close = (candidate: Candidate): void => {
     const { assessment, sheet } = candidate
-    candidate.assessment = { ...assessment, missing: Model.reasons(sheet, assessment.missing) }
+    candidate.sheet = { known: sheet.known, missing: missingOf(candidate) }
+    candidate.assessment = { ...assessment, missing: Model.reasons(candidate.sheet, assessment.missing) }
   }
 
   /** What is not known for no better reason than that nobody was asked. */
@@ -398,12 +457,15 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
 
   return {
     enter,
+    known: (target, sheet) => ({ ...enter(target, {}), sheet, assessment: assess(sheet, target) }),
     decide,
     next: (candidate) => nextOf(stillOpen(candidate), candidate.assessment, everybody),
     rest: (candidate) => {
       const { known, missing } = stillOpen(candidate)
       const open = Datum.literals.filter((datum) => known[datum] === undefined && missing[datum] === undefined)
       const wanted = new Set(candidate.assessment.missing.flatMap(({ signal }) => needs[signal].flat()))
+      // The rank is asked only where the rating is not to be had.
+      if (open.includes("domainRating") && ranking.domainRating.length > 0) wanted.delete("domainInlinkRank")
       return Next.grouped(
         open.filter((datum) => wanted.has(datum)),
         (datum) => ranking[datum][0]

@@ -35,7 +35,7 @@ interface Ability {
   readonly data: Wanted
   /** What a datum's fact is called; a fact about all of them has no name of its own. */
   readonly columnOf?: (datum: Datum) => string
-  /** Sites a call carries. */
+  /** Sites that are asked about at once. */
   readonly size: number
   /** What a call about so many sites costs; `null` where the contract states no price. */
   readonly callPrice: (data: Wanted, sites: number) => number | null
@@ -50,6 +50,8 @@ export interface Source extends Offer, Omit<Ability, "callPrice" | "columnOf"> {
   readonly provider: Provider
   readonly unit: Unit
   readonly priority: number
+  /** What a fact costs that was known. */
+  readonly nothing: { readonly unit: Unit; readonly amount: 0 }
   /** What so many sites cost at the most, none of them known yet; `null` where the contract states no price. */
   readonly most: (data: Wanted, sites: number) => number | null
 }
@@ -146,8 +148,8 @@ const summed = <E>(plans: Effect.Effect<ReadonlyArray<Plan>, E>): Effect.Effect<
 const ahrefsReferring = (service: Ahrefs.Service): Ability => ({
   operation: "getReferringDomains",
   data: ["referringDomains"],
-  size: 1,
-  callPrice: () => 1,
+  size: atOnce,
+  callPrice: (_, sites) => sites,
   ask: (targets) =>
     each(targets, (target) =>
       Effect.map(service.getReferringDomains(target), (referringDomains) => ({ target, values: { referringDomains } }))
@@ -158,8 +160,8 @@ const ahrefsReferring = (service: Ahrefs.Service): Ability => ({
 const seRankingRank = (service: SERanking.Service): Ability => ({
   operation: "getDomainInlinkRank",
   data: ["domainInlinkRank"],
-  size: 1,
-  callPrice: () => credits.domainAuthorityRecord,
+  size: atOnce,
+  callPrice: (_, sites) => sites * credits.domainAuthorityRecord,
   ask: (targets) =>
     each(targets, (target) =>
       Effect.map(service.getDomainInlinkRank(target), ({ domainInlinkRank }) => ({
@@ -242,6 +244,7 @@ export const sourcesOf = (all: ReadonlyArray<Live>): ReadonlyArray<Source> =>
         id: `${provider}.${ability.operation}`,
         provider,
         unit,
+        nothing: { unit, amount: 0 },
         data: ability.data.filter(isRouted),
         priority: routing.priority ?? 0,
         unitPrice: routing.unitPrice ?? 1,

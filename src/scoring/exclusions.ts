@@ -10,7 +10,7 @@ import type { Verdict } from "./model.js"
 import type { Profile } from "./profile.js"
 
 /** Sites on which others publish: the site's own figures say nothing of whoever writes there. */
-const platforms = `
+export const platforms = `
   about.me academia.edu adobe.com airtable.com aliexpress.com alibaba.com amazon.co.jp amazon.co.uk amazon.com amazon.de angelfire.com apple.com
   archive.org askfm.com baidu.com bandcamp.com behance.net bilibili.com bing.com bitbucket.org bit.ly blogger.com blogspot.com bsky.app buzzfeed.com
   calameo.com canva.com carrd.co change.org codepen.io craigslist.org crunchbase.com dailymotion.com deviantart.com dev.to discord.com disqus.com docker.com
@@ -20,14 +20,14 @@ const platforms = `
   issuu.com itch.io jimdo.com kaggle.com kickstarter.com last.fm linkedin.com linktr.ee livejournal.com medium.com meetup.com messenger.com
   microsoft.com mixcloud.com myspace.com myshopify.com naver.com netlify.app notion.site npmjs.com ok.ru openstreetmap.org over-blog.com patreon.com paypal.com
   photobucket.com pinterest.co.uk pinterest.com pinterest.de pixabay.com prezi.com producthunt.com pypi.org quora.com readthedocs.io
-  reddit.com researchgate.net scribd.com shopify.com shutterstock.com sites.google.com skype.com slack.com slideshare.net snapchat.com soundcloud.com
+  reddit.com researchgate.net scribd.com shopify.com shutterstock.com skype.com slack.com slideshare.net snapchat.com soundcloud.com
   sourceforge.net spotify.com squarespace.com stackexchange.com stackoverflow.com steamcommunity.com stumbleupon.com substack.com surveymonkey.com
   telegram.org t.me threads.net tiktok.com trello.com tripadvisor.com trustpilot.com tumblr.com twitch.tv twitter.com typepad.com udemy.com
   unsplash.com upwork.com vercel.app vimeo.com vk.com walmart.com wattpad.com wechat.com weebly.com weibo.com whatsapp.com wikihow.com
   wikimedia.org wikipedia.org wix.com wixsite.com wordpress.com wordpress.org x.com yahoo.com yandex.ru yelp.com youtu.be youtube.com zendesk.com
 `
 
-const webmail = `
+export const webmail = `
   126.com 163.com aim.com aol.com fastmail.com free.fr freenet.de gmail.com gmx.at gmx.ch gmx.com gmx.de gmx.net googlemail.com hey.com hotmail.co.uk
   hotmail.com hotmail.fr hushmail.com icloud.com inbox.com laposte.net libero.it live.com mac.com mail.com mail.ru mailfence.com me.com msn.com
   orange.fr outlook.com proton.me protonmail.com qq.com rambler.ru rediffmail.com rocketmail.com seznam.cz sina.com t-online.de tuta.com tutanota.com

@@ -84,7 +84,7 @@ const verdictText = (verdict: Verdict): string => {
     case "Rejected":
       return `Rejected by ${verdict.by.join(" and ")}`
     case "Review":
-      return `To be looked at for ${verdict.markers.length} risk markers`
+      return `To be looked at for ${verdict.markers.length} risk marker${verdict.markers.length === 1 ? "" : "s"}`
     case "NeedsData":
       return "Undecided"
     case "Excluded":

@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
+import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import * as Target from "../Target.js"
 import type { MissingReason, Sheet } from "./data.js"
 import * as Gates from "./gates.js"
 import type { Profile } from "./profile.js"
@@ -168,7 +170,7 @@ const markersOf = (
         })
       }
     }
-    if (dofollowReferringDomains !== undefined && referring > 0) {
+    if (dofollowReferringDomains !== undefined && referring >= 1) {
       const share = dofollowReferringDomains.value / referring
       if (share > tooFollowed) {
         markers.push({
@@ -224,7 +226,7 @@ const reasonOf = ({ known, missing }: Sheet, signal: Signal): MissingReason => {
 export const make = (profile: Profile): ((sheet: Sheet, target: string) => Assessment) => {
   const gatesOf = Gates.make(profile)
   const { prior, qualifiedFrom, relevance, review } = profile
-  const spam = new Set(review.spam)
+  const spam = new Set<string>(review.spam.map((site) => Either.getOrElse(Target.make(site), () => site)))
   const tlds = new Set(review.tlds)
   const plain: Record<Signal, number> = { ...profile.weights, relevance: 0 }
   const judged = Object.fromEntries(

@@ -163,7 +163,7 @@ export interface Availability<O extends Offer> {
 const never = () => null
 
 /** Which data are known, which were asked for in vain, which are open: a number for each case. */
-const caseOf = ({ known, missing }: Sheet): number => {
+export const caseOf = ({ known, missing }: Sheet): number => {
   let all = 0
   for (const datum of Datum.literals)
     all = 3 * all + (known[datum] !== undefined ? 1 : missing[datum] !== undefined ? 2 : 0)
@@ -186,24 +186,30 @@ export const make = <O extends Offer>(
   ): Policy<O> => {
     const isAsked = (datum: Datum) => sheet.known[datum] !== undefined || sheet.missing[datum] !== undefined
     const open = (datum: Datum): O | undefined => (isAsked(datum) ? undefined : best(datum))
-    // A gate is the cheapest way to a verdict, and without it there is none to be had.
-    for (const { datum, outcome } of gates) {
-      if (outcome !== "unknown") continue
-      const alternatives: ReadonlyArray<Datum> =
-        datum === "organicTraffic" ? [datum] : ["domainRating", "domainInlinkRank"]
-      const found = alternatives.find((one) => open(one) !== undefined)
-      if (found === undefined) return never
-      const next: Next<O> = { asks: grouped([found], open), couldBecome: ["Qualified", "Rejected"] }
-      return () => next
-    }
-    const wanted = Array.from(
-      new Set(signals.flatMap((signal) => (isMade(signal, isAsked) ? [] : needs[signal].flat())))
-    )
-    const obtainable = wanted.filter((datum) => open(datum) !== undefined)
-    if (obtainable.length === 0) return never
+    const isOpen = (datum: Datum) => open(datum) !== undefined
     const known = (datum: Datum) => sheet.known[datum] !== undefined
     const shrunk = known("relevance") ? 1 - profile.relevance : 1
     const weights = (signal: Signal) => (signal === "relevance" ? 0 : profile.weights[signal] * shrunk)
+    const unmade = signals.filter((signal) => !isMade(signal, known))
+    // A gate is the cheapest way to a verdict. Without it nothing qualifies, and what cannot is not paid for.
+    const answers = gates.flatMap(({ gate, outcome }) =>
+      outcome === "unknown" ? [needs[gate === "traffic" ? "reach" : gate].flat().find(isOpen)] : []
+    )
+    if (answers.length > 0) {
+      const [first] = answers
+      if (first === undefined) return never
+      const asks = grouped([first], open)
+      const most = unmade
+        .filter((signal) => isMade(signal, (datum) => known(datum) || isOpen(datum)))
+        .reduce((sum, signal) => sum + 100 * weights(signal), 0)
+      const isAnswered = !answers.includes(undefined)
+      return ({ low }) => ({
+        asks,
+        couldBecome: isAnswered && low + most >= profile.qualifiedFrom ? ["Qualified", "Rejected"] : ["Rejected"]
+      })
+    }
+    const obtainable = Array.from(new Set(unmade.flatMap((signal) => needs[signal].flat()))).filter(isOpen)
+    if (obtainable.length === 0) return never
     return policy(profile.qualifiedFrom, { known, obtainable, best: open, weights, unknown })
   }
 

@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
+import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import * as Target from "../Target.js"
 
 const share = Schema.Number.pipe(Schema.between(0, 1))
 const rate = Schema.Number.pipe(Schema.between(0, 100))
@@ -28,6 +30,12 @@ const Weights = Schema.Struct({
 )
 
 const domains = Schema.Array(Schema.String)
+const sites = Schema.Array(
+  Schema.String.pipe(Schema.filter((text) => Either.isRight(Target.make(text)) || "is no site"))
+)
+const topLevels = Schema.Array(
+  Schema.String.pipe(Schema.filter((text) => /^[a-z0-9-]+$/.test(text) || "is no top level in lower-case ASCII"))
+)
 
 /**
  * - `domainRating`, `domainInlinkRank`: half-open bands, `from <= value < to`; the second is used where no Domain Rating is known
@@ -39,7 +47,7 @@ const domains = Schema.Array(Schema.String)
  * - `review`: from so many risk markers on somebody must look, and the score is no higher than `cap`. Sites under one of the
  *   `tlds`, or on the list `spam`, have a marker for that
  * - `exclude`: whom nobody is to pay for. `platforms`, `webmail`: lists that come with the package. Domains are compared as sites
- *   (`Target.make`); `tlds` without a dot
+ *   (`Target.make`), those of `spam` too; `tlds` in lower-case ASCII without a dot (`xn--p1ai`)
  *
  * Source of the defaults: the band 30-90, the weights and the quartiles of Majestic's Million that the curves follow.
  *
@@ -62,8 +70,8 @@ export const Profile = Schema.Struct({
   review: Schema.Struct({
     markers: Schema.Int.pipe(Schema.greaterThanOrEqualTo(1)),
     cap: rate,
-    tlds: domains,
-    spam: domains
+    tlds: topLevels,
+    spam: sites
   }),
   exclude: Schema.Struct({
     platforms: Schema.Boolean,
@@ -73,7 +81,7 @@ export const Profile = Schema.Struct({
     alreadyLinking: domains,
     contacted: domains,
     blocklist: domains,
-    tlds: domains
+    tlds: topLevels
   })
 }).annotations({ identifier: "Profile" })
 

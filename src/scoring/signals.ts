@@ -113,8 +113,10 @@ export const trafficForLinks = (organicTraffic: number, referringDomains: number
  * @since 0.1.0
  * @category Accessors
  */
-export const flowRatio = (trustFlow: number, citationFlow: number): number | null =>
-  citationFlow === 0 ? null : trustFlow / citationFlow
+export const flowRatio = (trustFlow: number, citationFlow: number): number | null => {
+  const ratio = trustFlow / citationFlow
+  return Number.isFinite(ratio) ? ratio : null
+}
 
 const rating = ["domainRating"] as const
 const inlinkRank = ["domainInlinkRank"] as const
