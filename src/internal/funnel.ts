@@ -186,7 +186,15 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
 
   const enter: Funnel["enter"] = (target, known, invalid = noneInvalid) => {
     const sheet: Sheet = { known, missing: {} }
-    return { target, sheet, invalid, assessment: assess(sheet, target), blocked: new Map(), bought: [], attribution: null }
+    return {
+      target,
+      sheet,
+      invalid,
+      assessment: assess(sheet, target),
+      blocked: new Map(),
+      bought: [],
+      attribution: null
+    }
   }
 
   const left = (provider: Provider): number => {
@@ -338,12 +346,13 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
           return over
         }
         failures.push({ provider, operation, error, sites: rest.length })
-        // Nobody else is asked what is wrong in itself.
+        // Nobody else is asked what is wrong in itself, nor for what would stand for it.
+        const refused = data.includes("domainRating") ? [...data, "domainInlinkRank" as const] : data
         for (const candidate of rest) {
           const { known, missing } = candidate.sheet
           judge(candidate, {
             known,
-            missing: { ...missing, ...Object.fromEntries(data.map((datum) => [datum, reason])) }
+            missing: { ...missing, ...Object.fromEntries(refused.map((datum) => [datum, reason])) }
           })
         }
         return null
