@@ -1,5 +1,7 @@
 /** A tenant with simulated providers, and the scorer on top of everything that is real. */
 import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -19,21 +21,36 @@ export interface Tenant {
   readonly ahrefs?: AhrefsSimulator.Options | undefined
   readonly seRanking?: SERankingSimulator.Options | undefined
   readonly state?: Layer.Layer<SharedState.SharedState, unknown> | undefined
+  /** Other tenants, beside "acme". */
+  readonly others?: Readonly<Record<string, ReadonlyArray<Integrations.Static>>> | undefined
+  /** Sites that the providers call a wrong request. */
+  readonly refused?: ReadonlyArray<string> | undefined
 }
 
 /** The providers' simulators as they stand on the wire, told apart by their hosts. */
-export const simulators = ({ ahrefs, seRanking }: Pick<Tenant, "ahrefs" | "seRanking">) =>
+export const simulators = ({ ahrefs, refused = [], seRanking }: Pick<Tenant, "ahrefs" | "refused" | "seRanking">) =>
   Effect.gen(function* () {
     const one = yield* AhrefsSimulator.make({ rateLimit: false, ...ahrefs })
     const two = yield* SERankingSimulator.make({ rateLimit: false, ...seRanking })
-    const client = HttpClient.make((request) => (/ahrefs/.test(request.url) ? one : two).httpClient.execute(request))
-    return { ahrefs: one, seRanking: two, client }
+    const isRefused = ({ body, url }: HttpClientRequest.HttpClientRequest) => {
+      const text = url + (body._tag === "Uint8Array" ? new TextDecoder().decode(body.body) : "")
+      return refused.some((site) => text.includes(site))
+    }
+    const counts = { refused: 0 }
+    const client = HttpClient.make((request) => {
+      if (!isRefused(request)) return (/ahrefs/.test(request.url) ? one : two).httpClient.execute(request)
+      counts.refused++
+      return Effect.succeed(
+        HttpClientResponse.fromWeb(request, Response.json({ error: "bad target" }, { status: 400 }))
+      )
+    })
+    return { ahrefs: one, seRanking: two, client, counts }
   })
 
 /** The scorer of tenant "acme". */
-export const make = ({ ahrefs, providers, seRanking, state = SharedState.layerMemory() }: Tenant) =>
+export const make = ({ ahrefs, others, providers, refused, seRanking, state = SharedState.layerMemory() }: Tenant) =>
   Effect.gen(function* () {
-    const { client, ...vendors } = yield* simulators({ ahrefs, seRanking })
+    const { client, ...vendors } = yield* simulators({ ahrefs, refused, seRanking })
     const rows = Object.entries(providers).map(([provider, metadata]): Integrations.Static => ({
       // Safe: the keys are providers.
       provider: provider as Provider,
@@ -43,12 +60,14 @@ export const make = ({ ahrefs, providers, seRanking, state = SharedState.layerMe
     const context = yield* Layer.build(
       ProspectScorer.layer.pipe(
         Layer.provide(TenantProviders.layer()),
-        Layer.provide([Integrations.layerStatic({ acme: rows }), state, Layer.succeed(HttpClient.HttpClient, client)]),
+        Layer.provideMerge(Integrations.layerStatic({ ...others, acme: rows })),
+        Layer.provide([state, Layer.succeed(HttpClient.HttpClient, client)]),
         Layer.orDie
       )
     )
     const scorer = yield* Effect.provide(ProspectScorer.ProspectScorer, context)
-    return { ...vendors, scorer }
+    const integrations = yield* Effect.provide(Integrations.Integrations, context)
+    return { ...vendors, scorer, integrations }
   })
 
 export const sites = (count: number, from = 0): ReadonlyArray<string> =>
