@@ -172,6 +172,9 @@ describe("null", () => {
     const rated: Offers = { domainRating: single }
     assert.deepStrictEqual(nextOf(gated, sheet(blogWithoutRating), rated)?.couldBecome, ["Qualified", "Rejected"])
     assert.deepStrictEqual(nextOf(gated, sheet({}), rated)?.couldBecome, ["Rejected"])
+    const flows = sheet({ trustFlow: 28, citationFlow: 34 })
+    assert.deepStrictEqual(nextOf(standard, flows, rated)?.couldBecome, ["Qualified", "Rejected"])
+    assert.deepStrictEqual(nextOf(gated, flows, rated)?.couldBecome, ["Rejected"])
     assert.deepStrictEqual(nextOf(standard, sheet({}), rated)?.couldBecome, ["Rejected"])
     assert.deepStrictEqual(nextOf(standard, sheet({}), everything)?.couldBecome, ["Qualified", "Rejected"])
   })
