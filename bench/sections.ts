@@ -5,6 +5,7 @@ import { hits } from "./hits.js"
 import { ledger } from "./ledger.js"
 import { limiter } from "./limiter.js"
 import { overhead } from "./overhead.js"
+import { prospects } from "./prospects.js"
 import { score } from "./score.js"
 import { stampedes } from "./stampede.js"
 import { stream } from "./stream.js"
@@ -16,6 +17,7 @@ export const sections: Readonly<Record<string, Section>> = {
   decode,
   stream,
   score,
+  prospects,
   hits,
   stampede: stampedes,
   credits,

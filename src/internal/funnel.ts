@@ -14,6 +14,7 @@ import * as Next from "../scoring/next.js"
 import type { Profile } from "../scoring/profile.js"
 import { needs } from "../scoring/signals.js"
 import type { Target } from "../Target.js"
+import { knownOnly } from "./paidCall.js"
 import { type Answer, type AskError, ranked, type Source } from "./sources.js"
 
 /** A site on its way to a verdict. */
@@ -145,6 +146,11 @@ interface Group {
   readonly data: ReadonlyArray<Datum>
   readonly candidates: Array<Candidate>
 }
+
+const bestFirst = (a: Candidate, b: Candidate): number =>
+  b.assessment.range.low - a.assessment.range.low || (a.target < b.target ? -1 : a.target > b.target ? 1 : 0)
+const bestOf = ({ candidates }: Group): Candidate =>
+  candidates.reduce((best, one) => (bestFirst(one, best) < 0 ? one : best))
 
 /** How a group is asked: the divisions that are left, and since when. */
 interface Asking {
@@ -374,9 +380,7 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
     Effect.gen(function* () {
       const { candidates, data, source } = group
       const { operation, provider } = source
-      const all = candidates.toSorted(
-        (a, b) => b.assessment.range.low - a.assessment.range.low || (a.target < b.target ? -1 : 1)
-      )
+      const all = candidates.toSorted(bestFirst)
       /** Why nothing more is bought. */
       let over = out.get(source) ?? null
       if (over === null) yield* onStage({ provider, operation, data, sites: all.length })
@@ -408,11 +412,45 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
     return Array.from(all.values())
   }
 
+  /** What was bought before decides for nothing: it is looked up before anything dearer than a gate is chosen. */
+  const lookUp = (candidates: ReadonlyArray<Candidate>): Effect.Effect<void> =>
+    Effect.forEach(
+      sources.filter(({ size }) => size > 1).flatMap((source) => source.data.map((datum) => ({ source, datum }))),
+      ({ datum, source }) => {
+        const asked = candidates.filter(
+          ({ assessment, sheet: { known, missing } }) =>
+            known[datum] === undefined &&
+            missing[datum] === undefined &&
+            assessment.missing.some(({ signal }) => needs[signal].some((all) => all.includes(datum)))
+        )
+        if (asked.length === 0) return Effect.void
+        const group = { source, data: [datum], candidates: asked }
+        return Effect.locally(tryAsking(group, asked, Infinity), knownOnly, true)
+      },
+      { discard: true }
+    )
+
+  const isLookedUp = new WeakSet<Candidate>()
+
   const decide = (candidates: ReadonlyArray<Candidate>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const passed = candidates.filter(
+        (candidate) =>
+          !isLookedUp.has(candidate) &&
+          candidate.assessment.verdict._tag === "NeedsData" &&
+          candidate.assessment.gates.every(({ outcome }) => outcome === "pass")
+      )
+      for (const candidate of passed) isLookedUp.add(candidate)
+      return Effect.zipRight(passed.length === 0 ? Effect.void : lookUp(passed), askRound(candidates))
+    })
+
+  const askRound = (candidates: ReadonlyArray<Candidate>): Effect.Effect<void> =>
     Effect.suspend(() => {
       const all = groups(candidates)
       if (all.length === 0) return Effect.sync(() => candidates.forEach(close))
-      const byProvider = Object.values(Arr.groupBy(all, ({ source }) => source.provider))
+      // Under a limit the best are asked for first, whatever they are asked.
+      const ordered = all.length === 1 ? all : all.toSorted((a, b) => bestFirst(bestOf(a), bestOf(b)))
+      const byProvider = Object.values(Arr.groupBy(ordered, ({ source }) => source.provider))
       return Effect.zipRight(
         Effect.forEach(byProvider, (own) => Effect.forEach(own, ask, { discard: true }), {
           concurrency: "unbounded",

@@ -14,6 +14,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { globalValue } from "effect/GlobalValue"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -52,6 +53,11 @@ export interface Rows<B> {
   /** Call by call: what is known or was bought is delivered before a later call fails. */
   readonly stream: Stream.Stream<B, PaidError>
 }
+
+/** Streams answer with what is known and fresh, leave out the rest, and nothing is bought. */
+export const knownOnly: FiberRef.FiberRef<boolean> = globalValue("effect-seo-providers/paidCall/knownOnly", () =>
+  FiberRef.unsafeMake(false)
+)
 
 export interface PaidCall {
   readonly call: <I, A>(operation: Operation<I, A>, input: I) => Effect.Effect<A, PaidError>
@@ -484,30 +490,44 @@ export const make = (
       facts: Facts<I, A>,
       input: I,
       rows: (answer: A, subjects: ReadonlyArray<string>) => ReadonlyArray<B>
-    ): Stream.Stream<B, PaidError> =>
-      Stream.unwrap(
+    ): Stream.Stream<B, PaidError> => {
+      const bought = ({ columns, subjects }: Question, missing: ReadonlySet<string>) =>
+        batches(
+          subjects,
+          operation.batchSize,
+          (subject) => missing.has(subject),
+          (part) => Effect.map(call(operation, narrowed(facts, input, part, columns)), (answer) => rows(answer, part))
+        )
+      return Stream.unwrap(
         Effect.gen(function* () {
           const asked = question(facts, input, payment.spenderOf(yield* FiberRef.get(Spender.current)))
-          const { cells, columns, subjects } = asked
+          const { cells, subjects } = asked
           // A store that does not answer is the calls' affair.
           const found = yield* Effect.orElseSucceed(cache.getMany(cells), (): ReadonlyArray<Fact | undefined> => [])
           const now = yield* Clock.currentTimeMillis
-          const known = found.filter((fact) => fact !== undefined && now < fact.freshUntil)
-          if (hasScope && known.length === cells.length) {
-            const landed = known.map((fact) => ({ fact: fact!, state: "fresh" as const }))
-            const answer = Effect.map(deliver(operation, asked, landed), (value) => rows(value, subjects))
-            return Stream.fromIterableEffect(answer)
-          }
           const isMissing = (fact: Fact | undefined) => fact === undefined || fact.freshUntil <= now
           const missing = new Set(cells.filter((_, i) => isMissing(found[i])).map(({ subject }) => subject))
-          return batches(
-            subjects,
-            operation.batchSize,
-            (subject) => missing.has(subject),
-            (part) => Effect.map(call(operation, narrowed(facts, input, part, columns)), (answer) => rows(answer, part))
+          const isKnownOnly = yield* FiberRef.get(knownOnly)
+          if (!hasScope || (missing.size > 0 && !isKnownOnly)) {
+            return isKnownOnly ? Stream.empty : bought(asked, missing)
+          }
+          const isTold = ({ subject }: Batcher.Cell) => !missing.has(subject)
+          const known = {
+            ...asked,
+            subjects: subjects.filter((subject) => !missing.has(subject)),
+            cells: cells.filter(isTold)
+          }
+          if (known.subjects.length === 0) return Stream.empty
+          const landed = found
+            .filter((fact, i) => fact !== undefined && isTold(cells[i]!))
+            // Safe: those that are not there were left out.
+            .map((fact) => ({ fact: fact!, state: "fresh" as const }))
+          return Stream.fromIterableEffect(
+            Effect.map(deliver(operation, known, landed), (value) => rows(value, known.subjects))
           )
         })
       )
+    }
 
     const free: PaidCall["free"] = (operation, input) => send(operation, input, payment.free(operation.name))
 
