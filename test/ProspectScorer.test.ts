@@ -246,6 +246,18 @@ describe("invariants", () => {
     })
   )
 
+  it.scopedLive("what the provider knows nothing of was paid for too, and the other is asked", () =>
+    Effect.gen(function* () {
+      const setting = yield* Scorer.make({ providers: both, ahrefs: { quirks: { missingRows: true } } })
+      const run = yield* setting.scorer.scoreAll("acme", inputs)
+      const [unknown] = run.prospects.slice(-2)
+      assert.isUndefined(unknown!.data.domainRating)
+      assert.strictEqual(unknown!.data.domainInlinkRank?.source ?? "se_ranking", "se_ranking")
+      assert.isAbove(yield* asked(setting.seRanking), 0)
+      yield* isAccounted(run, setting)
+    })
+  )
+
   it.scopedLive("answers survive JSON", () =>
     Effect.gen(function* () {
       const { scorer } = yield* Scorer.make({ providers: both })
@@ -470,16 +482,28 @@ describe("limits", () => {
           if (verdict._tag === "NeedsData") assert.isAbove(costToDecide[0]!.amount!, 0)
         }
         const passed = run.prospects.filter(({ assessment }) => assessment!.gates[0]!.outcome === "pass")
+        const authority = ({ assessment }: Prospect) => assessment!.contributions[0]!.points
         const deeper = passed.filter(({ data }) => Object.keys(data).length > 1)
-        const left = passed.filter(({ assessment }) =>
-          assessment!.missing.every(({ reason }) => ["OutOfBudget", "NotSupported"].includes(reason))
+        const left = passed.filter(
+          ({ data, verdict }) => Object.keys(data).length === 1 && verdict._tag === "NeedsData"
         )
-        if (deeper.length === 0 || left.length === 0) continue
-        const low = ({ data }: Prospect) => data.domainRating!.value
-        assert.isAbove(deeper.length, 0)
-        assert.isTrue(left.every((one) => low(one) < 90))
+        const isAsked = ({ assessment }: Prospect) => assessment!.missing.some(({ reason }) => reason === "OutOfBudget")
+        for (const one of left.filter(isAsked)) {
+          for (const other of deeper) assert.isAtLeast(authority(other) + 1e-9, authority(one), `${limit}`)
+        }
       }
       assert.isAbove(before, 140)
+    })
+  )
+
+  it.scopedLive.each([["BadJson"], ["CutBody"]] as const)("what may have been billed counts: %s", ([_tag]) =>
+    Effect.gen(function* () {
+      for (const limit of [200, 300, 450, 700]) {
+        const { ahrefs, scorer } = yield* Scorer.make({ providers: { ahrefs: {} } })
+        yield* ahrefs.arm({ _tag })
+        yield* scorer.scoreAll("acme", given, { maxUnits: { ahrefs: limit }, window: 30 })
+        assert.isAtMost(yield* ahrefs.unitsBilled, limit)
+      }
     })
   )
 
@@ -703,6 +727,14 @@ describe("imported signals", () => {
       assert.strictEqual(rated.verdict._tag, "NeedsData")
       assert.strictEqual(rated.data.domainRating!.cost, null)
       assert.strictEqual(yield* asked(ahrefs), 0)
+    })
+  )
+
+  it.scopedLive("a value that is none keeps nobody from asking", () =>
+    Effect.gen(function* () {
+      const { scorer } = yield* Scorer.make({ providers: { ahrefs: {} } })
+      const { prospects } = yield* scorer.scoreAll("acme", [{ input: "site-1.com", signals: { domainRating: "n/a" } }])
+      hasMembers(prospects[0]!.data.domainRating, { source: "ahrefs", value: world("site-1.com").facts.domainRating })
     })
   )
 })
