@@ -675,6 +675,16 @@ describe("routing and contracts", () => {
         { spent: 0 }
       )
       assert.isAbove(run.summary.spent.find(({ provider }) => provider === "se_ranking")!.unpriced, 0)
+      // A rating each; the referring domains alone could not decide.
+      for (const limit of [0, 50, 80]) {
+        const tight = yield* Scorer.make({
+          providers: { ahrefs: { contract: "platform" } },
+          ahrefs: { contract: "platform" }
+        })
+        const cut = yield* tight.scorer.scoreAll("acme", given, { maxUnits: { ahrefs: limit } })
+        assert.strictEqual(yield* tight.ahrefs.unitsBilled, limit)
+        assert.approximately(costOf(cut.prospects, "ahrefs"), limit, 1e-6)
+      }
       // A call without a price is not made under a limit.
       const limited = yield* Scorer.make({
         providers: { se_ranking: { contract: "platform" } },

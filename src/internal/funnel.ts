@@ -415,7 +415,9 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
   /** What was bought before decides for nothing: it is looked up before anything dearer than a gate is chosen. */
   const lookUp = (candidates: ReadonlyArray<Candidate>): Effect.Effect<void> =>
     Effect.forEach(
-      sources.filter(({ size }) => size > 1).flatMap((source) => source.data.map((datum) => ({ source, datum }))),
+      sources
+        .filter(({ isOneByOne }) => isOneByOne === undefined)
+        .flatMap((source) => source.data.map((datum) => ({ source, datum }))),
       ({ datum, source }) => {
         const asked = candidates.filter(
           ({ assessment, sheet: { known, missing } }) =>

@@ -37,6 +37,8 @@ interface Ability {
   readonly columnOf?: (datum: Datum) => string
   /** Sites that are asked about at once. */
   readonly size: number
+  /** A call for each site: what is known is not told apart from what is bought. */
+  readonly isOneByOne?: true
   /** What a call about so many sites costs; `null` where the contract states no price. */
   readonly callPrice: (data: Wanted, sites: number) => number | null
   /** An answer for each site, call by call: what was paid is delivered before a later call fails. */
@@ -149,6 +151,7 @@ const ahrefsReferring = (service: Ahrefs.Service): Ability => ({
   operation: "getReferringDomains",
   data: ["referringDomains"],
   size: atOnce,
+  isOneByOne: true,
   callPrice: (_, sites) => sites,
   ask: (targets) =>
     each(targets, (target) =>
@@ -161,6 +164,7 @@ const seRankingRank = (service: SERanking.Service): Ability => ({
   operation: "getDomainInlinkRank",
   data: ["domainInlinkRank"],
   size: atOnce,
+  isOneByOne: true,
   callPrice: (_, sites) => sites * credits.domainAuthorityRecord,
   ask: (targets) =>
     each(targets, (target) =>
