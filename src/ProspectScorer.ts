@@ -106,6 +106,11 @@ export {
 export {
   /**
    * @since 0.1.0
+   * @category Profiles
+   */
+  linksOnly,
+  /**
+   * @since 0.1.0
    * @category Schemas
    */
   Profile,

@@ -59,7 +59,6 @@ const count = (value: number): string =>
 
 /** What of a scored prospect is explained. */
 interface Explained {
-  readonly target: string | null
   readonly verdict: Verdict
   readonly score: number | null
   readonly low: number | null

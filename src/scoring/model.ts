@@ -9,7 +9,7 @@ import * as Target from "../Target.js"
 import type { MissingReason, Sheet } from "./data.js"
 import * as Gates from "./gates.js"
 import type { Profile } from "./profile.js"
-import { flowRatio, measure, needs, Signal, trafficForLinks } from "./signals.js"
+import { flowRatio, leastFlow, measure, needs, Signal, trafficForLinks } from "./signals.js"
 
 /**
  * Scores of another version are not comparable.
@@ -68,7 +68,7 @@ export interface Marker extends Schema.Schema.Type<typeof Marker> {}
  * - `Qualified`: the gates are passed, and whatever is unknown the score is high enough
  * - `Rejected`: by a gate, or by the score: whatever is unknown it is too low
  * - `Review`: it would qualify, but so many risk markers ask for a look
- * - `NeedsData`: what is known does not decide; `signals` and gates that are missing
+ * - `NeedsData`: what is known does not decide; `signals` that are missing, or known too weakly
  * - `Excluded`: nothing was to be paid for it
  *
  * @since 0.1.0
@@ -150,7 +150,7 @@ const markersOf = (
   tlds: ReadonlySet<string>
 ): ReadonlyArray<Marker> => {
   const markers: Array<Marker> = []
-  if (trustFlow !== undefined && citationFlow !== undefined && citationFlow.value >= 5) {
+  if (trustFlow !== undefined && citationFlow !== undefined && citationFlow.value >= leastFlow) {
     const ratio = flowRatio(trustFlow.value, citationFlow.value)
     if (ratio !== null && ratio < suspectRatio) {
       markers.push({
@@ -237,6 +237,7 @@ export const make = (profile: Profile): ((sheet: Sheet, target: string) => Asses
     const weights = sheet.known.relevance === undefined ? plain : judged
     const contributions: Array<Contribution> = []
     const missing: Array<{ readonly signal: Signal; readonly reason: MissingReason }> = []
+    const open: Array<Signal> = []
     let low = 0
     let coverage = 0
     for (const signal of signals) {
@@ -244,10 +245,12 @@ export const make = (profile: Profile): ((sheet: Sheet, target: string) => Asses
       if (weight === 0) continue
       const measured = measure[signal](sheet.known)
       if (measured === undefined || measured === null) {
+        open.push(signal)
         missing.push({ signal, reason: measured === null ? "Undefined" : reasonOf(sheet, signal) })
         continue
       }
       const { reliability, value } = measured
+      if (reliability < 1) open.push(signal)
       const points = 100 * weight * reliability * value
       low += points
       coverage += weight * reliability
@@ -261,7 +264,7 @@ export const make = (profile: Profile): ((sheet: Sheet, target: string) => Asses
     const isReview = markers.length >= review.markers
     const score = isReview ? Math.min(whole, review.cap) : whole
     return {
-      verdict: verdictOf(gates, low, high, qualifiedFrom, isReview ? markers : [], missing),
+      verdict: verdictOf(gates, low, high, qualifiedFrom, isReview ? markers : [], open),
       score,
       low: isReview ? Math.min(low, review.cap) : low,
       high: isReview ? Math.min(high, review.cap) : high,
@@ -289,7 +292,7 @@ const verdictOf = (
   high: number,
   qualifiedFrom: number,
   markers: ReadonlyArray<Marker>,
-  missing: Assessment["missing"]
+  open: ReadonlyArray<Signal>
 ): Assessment["verdict"] => {
   const failed = gates.filter(({ outcome }) => outcome === "fail").map(({ gate }) => gate)
   if (failed.length > 0) return { _tag: "Rejected", by: failed }
@@ -297,5 +300,5 @@ const verdictOf = (
   if (low >= qualifiedFrom && gates.every(({ outcome }) => outcome === "pass")) {
     return markers.length > 0 ? { _tag: "Review", markers: markers.map(({ marker }) => marker) } : qualified
   }
-  return { _tag: "NeedsData", signals: missing.map(({ signal }) => signal) }
+  return { _tag: "NeedsData", signals: open }
 }

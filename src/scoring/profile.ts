@@ -109,7 +109,8 @@ export const standard: Profile = {
   weights: { authority: 0.3, trust: 0.25, reach: 0.2, breadth: 0.1, sanity: 0.1, followShare: 0.05 },
   relevance: 0.35,
   prior: 0.45,
-  qualifiedFrom: 40,
+  // Links alone come to 45: whoever qualifies has more to show.
+  qualifiedFrom: 46,
   review: { markers: 2, cap: 40, tlds: [], spam: [] },
   exclude: {
     platforms: true,
@@ -121,4 +122,18 @@ export const standard: Profile = {
     blocklist: [],
     tlds: []
   }
+}
+
+/**
+ * For tenants whose providers know links alone, like SE Ranking's vendor contract: what the others would say has no weight. A link farm
+ * can pass; look at whoever qualifies.
+ *
+ * @since 0.1.0
+ * @category Profiles
+ */
+export const linksOnly: Profile = {
+  ...standard,
+  name: "links-only",
+  weights: { authority: 0.6, trust: 0, reach: 0, breadth: 0.25, sanity: 0, followShare: 0.15 },
+  qualifiedFrom: 60
 }

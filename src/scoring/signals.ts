@@ -100,7 +100,7 @@ const followKnots: Knots = [
 ]
 
 /** Flows below this are noise, and their ratio says nothing. */
-const leastFlow = 5
+export const leastFlow = 5
 const fullCitationFlow = 15
 
 /** Visits a month beside referring domains; `null` where there are no links to bring any. */

@@ -15,7 +15,7 @@ const explained = (sheet: Sheet, of: Profile = standard, at = now): string => {
   const { citationFlow, trustFlow } = sheet.known
   const ratio = citationFlow && trustFlow ? flowRatio(trustFlow.value, citationFlow.value) : null
   const flows = ratio === null ? null : ({ _tag: "Ratio", ratio, label: "caution" } as const)
-  return explain({ target: "example.com", verdict, score, low, high, assessment, data: sheet.known, flows }, at)
+  return explain({ verdict, score, low, high, assessment, data: sheet.known, flows }, at)
 }
 
 describe("texts", () => {
@@ -62,10 +62,7 @@ describe("texts", () => {
   it("who is excluded has no score", () => {
     const verdict = { _tag: "Excluded", reason: "own", message: "example.com is one's own site" } as const
     assert.strictEqual(
-      explain(
-        { target: "example.com", verdict, score: null, low: null, high: null, assessment: null, data: {}, flows: null },
-        now
-      ),
+      explain({ verdict, score: null, low: null, high: null, assessment: null, data: {}, flows: null }, now),
       "Excluded: example.com is one's own site."
     )
   })
