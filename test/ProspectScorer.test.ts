@@ -17,6 +17,8 @@ import { hasMembers } from "./support/assertions.js"
 import * as Scorer from "./support/scorer.js"
 
 const both = { ahrefs: {}, se_ranking: {} }
+/** Links alone can decide. */
+const lenient = { ...standard, qualifiedFrom: 40 }
 const world = World.make({ seed: 1, facts: {} })
 
 type Prospect = ProspectScorer.ScoredProspect
@@ -88,6 +90,7 @@ describe("economy", () => {
   it.scopedLive.each([
     ["the first thousand sites", 0, standard.qualifiedFrom],
     ["the second thousand", 1_000, standard.qualifiedFrom],
+    ["a bar that links alone can pass", 0, lenient.qualifiedFrom],
     ["a low bar", 0, 30],
     ["a high bar", 0, 60]
   ] as const)("buys no more than the best plan made in advance: %s", ([, from, qualifiedFrom]) =>
@@ -409,6 +412,7 @@ describe("who fails is followed by the next", () => {
     Effect.gen(function* () {
       const setting = yield* Scorer.make({ providers: both, ahrefs: { facts } })
       const rated = yield* setting.scorer.scoreAll("acme", ["good.com"], {
+        profile: lenient,
         maxUnits: { ahrefs: 50, se_ranking: 1_000 }
       })
       const [prospect] = rated.prospects
@@ -470,7 +474,7 @@ describe("limits", () => {
         0, 1, 49, 50, 51, 60, 99, 100, 101, 200, 201, 299, 300, 320, 350, 400, 613, 777, 1_000, 3_000
       ]) {
         const setting = yield* Scorer.make({ providers: { ahrefs: {} } })
-        const run = yield* setting.scorer.scoreAll("acme", given, { maxUnits: { ahrefs: limit } })
+        const run = yield* setting.scorer.scoreAll("acme", given, { profile: lenient, maxUnits: { ahrefs: limit } })
         const billed = yield* setting.ahrefs.unitsBilled
         assert.isAtMost(billed, limit)
         yield* isAccounted(run, setting)
@@ -612,7 +616,7 @@ describe("routing and contracts", () => {
           const { scorer } = yield* Scorer.make({
             providers: { ahrefs: { routing: routing.ahrefs }, se_ranking: { routing: routing.se_ranking } }
           })
-          const { prospects } = yield* scorer.scoreAll("acme", Scorer.sites(60))
+          const { prospects } = yield* scorer.scoreAll("acme", Scorer.sites(60), { profile: lenient })
           return new Set(
             prospects.flatMap(({ data }) => Object.entries(data).map(([datum, one]) => `${one?.source} ${datum}`))
           )
