@@ -786,20 +786,21 @@ const make = (
       )
     )
 
-    const balance: Service["balance"] = (asked) => {
-      const budget = known.get(keyOf(asked))
-      const anchor = anchorOf(budget ?? asked)
-      return books.balance(bookOf(asked), windowName(asked, anchor), anchor).pipe(
-        Effect.mapError((error) => unavailable({ ...asked, operation: "balance" }, error)),
-        Effect.map(({ held, period, spent }) => ({
-          spent,
-          reserved: held,
-          limit: budget?.limit ?? null,
-          left: budget === undefined ? null : budget.limit - spent - held,
-          resetsAt: resetOf(period, anchor)
-        }))
-      )
-    }
+    const balance: Service["balance"] = (asked) =>
+      Effect.suspend(() => {
+        const budget = known.get(keyOf(asked))
+        const anchor = anchorOf(budget ?? asked)
+        return books.balance(bookOf(asked), windowName(asked, anchor), anchor).pipe(
+          Effect.mapError((error) => unavailable({ ...asked, operation: "balance" }, error)),
+          Effect.map(({ held, period, spent }) => ({
+            spent,
+            reserved: held,
+            limit: budget?.limit ?? null,
+            left: budget === undefined ? null : budget.limit - spent - held,
+            resetsAt: resetOf(period, anchor)
+          }))
+        )
+      })
 
     const usage: Service["usage"] = (book, { from, to } = {}) =>
       Effect.gen(function* () {

@@ -181,7 +181,10 @@ describe("a budget", () => {
       assert.strictEqual(yield* tags(ahrefs.getReferringDomains("a.com")), "BudgetExceeded")
       assert.strictEqual(sent.length, 0)
       const budget = { ...book, of: "account", id: account } as const
+      const balance = ledger.balance(budget)
       yield* ledger.setBudget({ ...budget, limit: 200 })
+      // Of the time when it is asked, not of when it was written.
+      assert.deepInclude(yield* balance, { limit: 200 })
       const held = yield* ledger.reserve(request(60))
       yield* ahrefs.getReferringDomains("a.com")
       yield* ledger.setBudget({ ...budget, limit: 70 })
