@@ -136,6 +136,9 @@ const fitting = ({ most }: Source, data: ReadonlyArray<Datum>, sites: number, le
   return fits
 }
 
+/** Shares of a call's price sum to the price but for the last bits. */
+const summed = (shares: number): number => Math.round(shares * 1e6) / 1e6
+
 /** A request that is wrong whatever it is about is not tried for each site. */
 const mostSplits = 16
 
@@ -521,7 +524,13 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
       )
     },
     spent: () =>
-      Array.from(books, ([provider, { saved, spent, unit, unpriced }]) => ({ provider, unit, spent, saved, unpriced })),
+      Array.from(books, ([provider, { saved, spent, unit, unpriced }]) => ({
+        provider,
+        unit,
+        spent: summed(spent),
+        saved: summed(saved),
+        unpriced
+      })),
     failures: () => failures
   }
 }
