@@ -15,7 +15,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { Attribution } from "./Ahrefs.js"
 import { TenantError } from "./Integrations.js"
 import * as Funnel from "./internal/funnel.js"
@@ -390,8 +390,7 @@ export class ProspectScorer extends Context.Tag("effect-seo-providers/ProspectSc
 
 const defaultWindow = 1_000
 
-const hashOf = (value: unknown): string =>
-  createHash("sha256").update(JSON.stringify(value)).digest("base64url").slice(0, 22)
+const hashOf = (value: unknown): string => hash("sha256", JSON.stringify(value), "base64url").slice(0, 22)
 
 const numeric = /^\s*[+-]?\d+(?:\.\d+)?\s*$/
 

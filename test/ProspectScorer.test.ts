@@ -408,6 +408,29 @@ describe("who fails is followed by the next", () => {
     })
   )
 
+  it.scopedLive("what was bought before decides before anything is paid", () =>
+    Effect.gen(function* () {
+      const { scorer } = yield* Scorer.make({ providers: both })
+      const sites = Scorer.sites(200)
+      const weights = { authority: 0.3, trust: 0, reach: 0, breadth: 0.4, sanity: 0, followShare: 0.3 }
+      // Links alone are bought, and of those that may reach this bar.
+      const before = yield* scorer.scoreAll("acme", sites, { profile: { ...lenient, weights, qualifiedFrom: 99 } })
+      const { prospects } = yield* scorer.scoreAll("acme", sites, { profile: lenient })
+      const assess = Model.make(lenient)
+      const decided = prospects.filter(({ target }, i) => {
+        const { dofollowReferringDomains, domainRating, referringDomains } = before.prospects[i]!.data
+        if (dofollowReferringDomains === undefined) return false
+        const known = { domainRating: domainRating!, referringDomains: referringDomains!, dofollowReferringDomains }
+        return assess({ known, missing: {} }, target!).verdict._tag === "Qualified"
+      })
+      assert.isAbove(decided.length, 5)
+      for (const { cost, verdict } of decided) {
+        assert.strictEqual(verdict._tag, "Qualified")
+        assert.deepStrictEqual(cost, [])
+      }
+    })
+  )
+
   it.scopedLive("later data fall through by themselves", () =>
     Effect.gen(function* () {
       const setting = yield* Scorer.make({ providers: both, ahrefs: { facts } })
@@ -813,6 +836,24 @@ describe("tenants", () => {
         answered === 10 ? Effect.orDie(integrations.remove({ tenant: "acme", provider: "ahrefs" })) : Effect.void
       const { prospects } = yield* scorer.scoreAll("acme", given, { window: 10, onProgress })
       assert.isTrue(prospects.every(({ data }) => data.domainRating !== undefined))
+    })
+  )
+})
+
+describe("profiles", () => {
+  it.scopedLive("a tenant with links alone decides by links alone", () =>
+    Effect.gen(function* () {
+      const { scorer } = yield* Scorer.make({ providers: { se_ranking: {} } })
+      const sites = Scorer.sites(100)
+      const strict = yield* scorer.scoreAll("acme", sites)
+      assert.strictEqual(strict.summary.verdicts.Qualified, 0)
+      const { prospects, summary } = yield* scorer.scoreAll("acme", sites, { profile: ProspectScorer.linksOnly })
+      assert.isAbove(summary.verdicts.Qualified, 10)
+      assert.isAbove(summary.verdicts.Rejected, 10)
+      for (const { data, profile } of prospects) {
+        assert.strictEqual(profile.name, "links-only")
+        assert.isUndefined(data.domainRating)
+      }
     })
   )
 })

@@ -193,13 +193,17 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
     candidate.assessment = assess(sheet, candidate.target)
   }
 
+  const { spam, tlds } = profile.review
+  /** A site of which nothing is known is like any other, but for the lists of names. */
+  const blank = spam.length + tlds.length === 0 ? assess({ known: {}, missing: {} }, "") : null
+
   const enter: Funnel["enter"] = (target, known, invalid = noneInvalid) => {
     const sheet: Sheet = { known, missing: {} }
     return {
       target,
       sheet,
       invalid,
-      assessment: assess(sheet, target),
+      assessment: blank !== null && Object.keys(known).length === 0 ? blank : assess(sheet, target),
       blocked: new Map(),
       bought: [],
       attribution: null
@@ -219,12 +223,12 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
     { data, source }: Group,
     candidate: Candidate,
     { attribution, values }: Answer,
-    facts: ReadonlyMap<string, Provenance> | undefined
+    facts: ReadonlyArray<Provenance> = []
   ): void => {
     const known: { [D in Datum]?: Observed } = { ...candidate.sheet.known }
     const missing: { [D in Datum]?: MissingReason } = { ...candidate.sheet.missing }
     const { operation, provider, unit } = source
-    const row = facts?.get("*")
+    const row = facts.find(({ column }) => column === "*")
     // Whatever came beside what was asked for is known too.
     for (const datum of row === undefined ? data : source.data) {
       if (known[datum] !== undefined) continue
@@ -234,7 +238,8 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
         if (data.includes(datum)) missing[datum] = value === null ? "NoData" : "Invalid"
         continue
       }
-      const fact = row ?? facts?.get(source.columnOf(datum))
+      const name = source.columnOf(datum)
+      const fact = row ?? facts.find(({ column }) => column === name)
       const share = row === undefined ? 1 : source.data.length
       const isBought = fact?.cache === "bought"
       const amount = isBought ? (fact.paid === null ? null : fact.paid / share) : 0
@@ -265,7 +270,7 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
     Effect.gen(function* () {
       const { data, source } = group
       const open = new Map(candidates.map((candidate) => [candidate.target, candidate]))
-      const facts = new Map<string, Map<string, Provenance>>()
+      const facts = new Map<string, Array<Provenance>>()
       const answers = source.ask(
         candidates.map(({ target }) => target),
         data
@@ -282,16 +287,19 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
         })
       ).pipe(
         listening((told) => {
-          const more = told.map((fact) =>
-            fact.cache === "fresh" && fact.observedAt >= since ? { ...fact, cache: "bought" as const } : fact
-          )
+          const more =
+            since === Infinity
+              ? told
+              : told.map((fact) =>
+                  fact.cache === "fresh" && fact.observedAt >= since ? { ...fact, cache: "bought" as const } : fact
+                )
           count(source.provider, more)
           for (const fact of more) {
             // Safe: facts about sites have them for subjects.
             if (fact.cache === "bought") open.get(fact.subject as Target)?.bought.push(fact)
             const row = facts.get(fact.subject)
-            if (row === undefined) facts.set(fact.subject, new Map([[fact.column, fact]]))
-            else row.set(fact.column, fact)
+            if (row === undefined) facts.set(fact.subject, [fact])
+            else row.push(fact)
           }
         }),
         Effect.as(null),
