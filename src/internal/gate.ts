@@ -145,9 +145,9 @@ export const make = (): Gate<never> & {
     return made
   }
 
-  /** Anew where it is there already: a call that leaves late, or moments after one that is to leave later. */
+  /** In its place: one that is to leave later may be there already. */
   const logged = (account: Account, grant: Grant): void => {
-    account.log = [...account.log.filter(({ id }) => id !== grant.id), grant].toSorted((a, b) => a.at - b.at)
+    account.log = [...account.log, grant].toSorted((a, b) => a.at - b.at)
   }
 
   const isIdle = ({ flying, learnt, log, pausedUntil, queue, waiting }: Account, now: number): boolean =>
@@ -244,7 +244,9 @@ export const make = (): Gate<never> & {
         const account = accountOf(ticket.account)
         const { cost, id } = ticket
         // Its window may be over already.
-        if (account.flying.has(id)) logged(account, { id, cost, at: now })
+        if (!account.flying.has(id)) return
+        account.log = account.log.filter((one) => one.id !== id)
+        logged(account, { id, cost, at: now })
       }),
     over: (ticket, outcome) =>
       timed((now) => {
