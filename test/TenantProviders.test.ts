@@ -391,7 +391,7 @@ describe("rows", () => {
         })
       const busy = yield* Effect.fork(
         Effect.forEach(
-          Array.from({ length: 100 }, (_, i) => i),
+          Array.from({ length: 40 }, (_, i) => i),
           caller,
           { concurrency: "unbounded" }
         )
