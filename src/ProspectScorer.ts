@@ -733,7 +733,7 @@ const make = Effect.gen(function* () {
                       upper:
                         before.units.upper === null || units.upper === null ? null : before.units.upper + units.upper
                     },
-                    time: Duration.max(before.time, one.time)
+                    time: Duration.max(one.time, source.timeFor(before.calls + one.calls))
                   }
             )
           }

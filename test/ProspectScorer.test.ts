@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
@@ -612,6 +613,21 @@ describe("plan", () => {
         { cached: 260, calls: 0, units: { lower: 0, upper: 0 } }
       )
       assert.strictEqual(yield* asked(ahrefs), before)
+    })
+  )
+
+  it.scopedLive("its time is that of all calls, over windows and one by one", () =>
+    Effect.gen(function* () {
+      const ahrefs = yield* Scorer.make({
+        providers: { ahrefs: { rateLimit: { requests: 60, per: "1 minute" } } }
+      })
+      const [gate] = (yield* ahrefs.scorer.plan("acme", Scorer.sites(12_500))).stages
+      assert.deepInclude(gate, { calls: 125, time: Duration.minutes(2) })
+      const seRanking = yield* Scorer.make({
+        providers: { se_ranking: { rateLimit: { requests: 10, per: "1 second" } } }
+      })
+      const [rank] = (yield* seRanking.scorer.plan("acme", Scorer.sites(500))).stages
+      assert.deepInclude(rank, { calls: 500, time: Duration.seconds(49) })
     })
   )
 

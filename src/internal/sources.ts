@@ -1,6 +1,7 @@
 /** What each provider can be asked about prospects, on which contract and at what price: capabilities, not names, decide who answers. */
 import * as Array from "effect/Array"
 import * as Chunk from "effect/Chunk"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Stream from "effect/Stream"
@@ -52,6 +53,8 @@ export interface Source extends Offer, Omit<Ability, "callPrice" | "columnOf"> {
   readonly provider: Provider
   readonly unit: Unit
   readonly priority: number
+  /** How long so many calls take to leave at the account's rate. */
+  readonly timeFor: (calls: number) => Duration.Duration
   /** What a fact costs that was known. */
   readonly nothing: { readonly unit: Unit; readonly amount: 0 }
   /** What so many sites cost at the most, none of them known yet; `null` where the contract states no price. */
@@ -241,7 +244,10 @@ export const sourcesOf = (all: ReadonlyArray<Live>): ReadonlyArray<Source> =>
       const { routing = {} } = live.integration.metadata
       const isRouted = (datum: Datum) =>
         (routing.only ?? [datum]).includes(datum) && !(routing.never ?? []).includes(datum)
-      const { provider, unit } = wireOf(live.integration)
+      const { provider, rate, unit } = wireOf(live.integration)
+      const { per, requests } = live.integration.metadata.rateLimit ?? rate
+      const timeFor = (calls: number) =>
+        Duration.times(Duration.decode(per), Math.ceil(Math.max(0, calls / requests - 1)))
       return abilities(live).map((ability): Source => ({
         ...ability,
         columnOf: ability.columnOf ?? identity,
@@ -252,6 +258,13 @@ export const sourcesOf = (all: ReadonlyArray<Live>): ReadonlyArray<Source> =>
         data: ability.data.filter(isRouted),
         priority: routing.priority ?? 0,
         unitPrice: routing.unitPrice ?? 1,
+        timeFor,
+        plan: (targets, data) =>
+          Effect.map(ability.plan(targets, data), (plan) => ({
+            ...plan,
+            // Plans of single calls know nothing of each other.
+            time: Duration.max(plan.time, timeFor(plan.calls))
+          })),
         price: (data) => fullPrice(ability, data),
         most: (data, sites) => most(ability, data, sites)
       }))
