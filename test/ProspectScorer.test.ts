@@ -273,15 +273,15 @@ describe("invariants", () => {
     })
   )
 
-  it.scopedLive("6,000 inputs, a third of them junk and duplicates", () =>
+  it.scopedLive("4,000 inputs, a third of them junk and duplicates", () =>
     Effect.gen(function* () {
       const setting = yield* Scorer.make({ providers: both })
-      const given = Array.from({ length: 6_000 }, (_, i) =>
+      const given = Array.from({ length: 4_000 }, (_, i) =>
         i % 20 < 3 ? `junk ${i}` : i % 20 < 6 ? `https://www.site-${i >> 2}.com/` : `site-${i}.com`
       )
       const run = yield* setting.scorer.scoreAll("acme", given)
       isWhole(run.prospects, given)
-      assert.strictEqual(run.summary.invalid, 900)
+      assert.strictEqual(run.summary.invalid, 600)
       assert.strictEqual(
         run.summary.inputs - run.summary.invalid - run.summary.duplicates,
         new Set(run.prospects.flatMap(({ target }) => target ?? [])).size
@@ -494,7 +494,7 @@ describe("limits", () => {
   it.scopedLive("whatever the limit, no more is billed, and the best come first", () =>
     Effect.gen(function* () {
       let before = -1
-      for (const limit of [0, 49, 50, 51, 99, 100, 101, 201, 300, 350, 613, 1_000, 3_000]) {
+      for (const limit of [0, 49, 50, 51, 100, 201, 350, 613, 3_000]) {
         const setting = yield* Scorer.make({ providers: { ahrefs: {} } })
         const run = yield* setting.scorer.scoreAll("acme", given, { profile: lenient, maxUnits: { ahrefs: limit } })
         const billed = yield* setting.ahrefs.unitsBilled
