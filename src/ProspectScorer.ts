@@ -680,7 +680,8 @@ const make = Effect.gen(function* () {
         })
 
       const stream = inputsOf(inputs).pipe(
-        Stream.grouped(Math.max(1, Math.floor(window))),
+        // What is no number is no window.
+        Stream.grouped(Math.max(1, Math.floor(window) || defaultWindow)),
         Stream.mapEffect(answers),
         Stream.flattenChunks
       )

@@ -316,6 +316,7 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
     Effect.gen(function* () {
       if (candidates.length === 0) return [[], []]
       const targets = candidates.map(({ target }) => target)
+      // A plan that is refused is a request that is refused, and is told as one.
       const { cached } = yield* Effect.orElseSucceed(group.source.plan(targets, group.data), () => ({ cached: 0 }))
       if (cached === 0) return [[], candidates]
       if (cached === candidates.length) return [candidates, []]
@@ -346,7 +347,9 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
       }
       const { operation, provider } = source
       if (mayBeBilled(error)) {
-        books.get(provider)!.lost += source.most(data, Math.min(source.size, unanswered.length)) ?? 0
+        const most = source.most(data, Math.min(source.size, unanswered.length))
+        // Without a price no call is made under a limit, and without a limit nobody asks what was lost.
+        if (most !== null) books.get(provider)!.lost += most
       }
       const reason = reasonOf(error)
       const [known, rest] = turn === "last" ? [[], unanswered] : yield* divided(group, unanswered)
@@ -438,6 +441,7 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
         )
         if (asked.length === 0) return Effect.void
         const group = { source, data: [datum], candidates: asked }
+        // What goes wrong here does so again when it is asked, and is told then.
         return Effect.locally(tryAsking(group, asked, Infinity), knownOnly, true)
       },
       { discard: true }

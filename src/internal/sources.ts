@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Stream from "effect/Stream"
 import * as Ahrefs from "../Ahrefs.js"
-import { minimumUnits } from "../ahrefs/pricing.js"
+import { needed } from "../ahrefs/columns.js"
+import { units, unitsPerRow } from "../ahrefs/pricing.js"
 import type { Provider, Unit } from "../Operation.js"
 import type { Plan } from "../Plan.js"
 import type { InvalidRequest, InvalidTarget, PaidError, Unsupported } from "../ProviderError.js"
@@ -73,9 +74,6 @@ const ahrefsColumns = {
 type AhrefsDatum = keyof typeof ahrefsColumns
 const isAhrefsDatum = (datum: Datum): datum is AhrefsDatum => Object.hasOwn(ahrefsColumns, datum)
 
-/** A row costs this beside its columns: the one that says which target it is of. */
-const indexUnits = 1
-
 const ahrefsVendor = (service: Ahrefs.Service): Ability => {
   const columnsOf = (data: Wanted) => data.filter(isAhrefsDatum).map((datum) => ahrefsColumns[datum])
   return {
@@ -84,15 +82,14 @@ const ahrefsVendor = (service: Ahrefs.Service): Ability => {
     columnOf: (datum) => (isAhrefsDatum(datum) ? ahrefsColumns[datum] : datum),
     size: 100,
     callPrice: (data, sites) => {
-      const perSite = columnsOf(data).reduce((sum, column) => sum + Ahrefs.metricColumns[column].units, indexUnits)
-      return Math.max(minimumUnits, sites * perSite)
+      const columns = columnsOf(data).map((column) => Ahrefs.metricColumns[column])
+      // A row has its index beside its columns.
+      return units(sites, unitsPerRow([needed.metric.index, ...columns]))
     },
     ask: (targets, data) =>
       Stream.map(service.getDomainMetricsStream(targets, columnsOf(data)), (row) => ({
         target: row.domain,
-        values: Object.fromEntries(
-          data.filter(isAhrefsDatum).map((datum) => [datum, row[ahrefsColumns[datum]] as number | null])
-        )
+        values: Object.fromEntries(data.filter(isAhrefsDatum).map((datum) => [datum, row[ahrefsColumns[datum]]]))
       })),
     plan: (targets, data) => service.plan("getDomainMetrics", targets, columnsOf(data))
   }
