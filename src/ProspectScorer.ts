@@ -269,8 +269,9 @@ export type ScoreError = typeof ScoreError.Type
  *
  * - `read`, `answered`: inputs so far; `total`: of all, `null` where they are a stream
  * - `verdicts`: of the answers
- * - `stage`: who is asked for what of how many sites at this moment; `null` between two
+ * - `stage`: who is asked for what of how many sites at this moment, and how many of them are answered; `null` between two
  * - `spent`: in this run; `saved`: what the facts that were known had cost
+ * - `failures`: what providers refused so far
  * - `remaining`: at the pace so far; `null` where nobody can tell
  *
  * @since 0.1.0
@@ -283,6 +284,7 @@ export interface Progress {
   readonly verdicts: { readonly [V in Verdict["_tag"]]: number }
   readonly stage: Funnel.Stage | null
   readonly spent: ReadonlyArray<Funnel.Spent>
+  readonly failures: ReadonlyArray<Funnel.Failure>
   readonly remaining: Duration.Duration | null
 }
 
@@ -292,7 +294,7 @@ export interface Progress {
  * - `maxUnits`: what this run may spend of each provider, in its unit. The tenant's budgets hold beside it. A call without a stated
  *   price is not made where there is one
  * - `window`: so many inputs are answered at once; default 1,000. Smaller ones are answered sooner and fill fewer calls
- * - `onProgress`: run before each stage and after each window
+ * - `onProgress`: run before each stage, after each call's answers and after each window
  *
  * @since 0.1.0
  * @category Models
@@ -627,6 +629,7 @@ const make = Effect.gen(function* () {
                 stage,
                 verdicts: { ...verdicts },
                 spent: funnel.spent(),
+                failures: funnel.failures(),
                 remaining:
                   total === null || answered === 0
                     ? null
@@ -695,7 +698,7 @@ const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const { funnel, stream } = yield* run(tenant, inputs, options)
       const prospects = Chunk.toReadonlyArray(yield* Stream.runCollect(stream))
-      return { prospects, summary: { ...summaryOf(prospects), spent: funnel.spent(), failures: funnel.failures() } }
+      return { prospects, summary: summarize(prospects, { spent: funnel.spent(), failures: funnel.failures() }) }
     }).pipe(Effect.scoped)
 
   const plan: Service["plan"] = (tenant, inputs, options = {}) =>
@@ -807,8 +810,18 @@ const middle = (values: ReadonlyArray<number>): number | null => {
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
 
-const summaryOf = (prospects: ReadonlyArray<ScoredProspect>): Omit<Summary, "spent" | "failures"> => {
-  const counts = { inputs: prospects.length, invalid: 0, duplicates: 0, excluded: 0 }
+/**
+ * What answers come to, for those who take them from {@link Service.score}: `spent` and `failures` are in the last
+ * {@link Progress}.
+ *
+ * @since 0.1.0
+ * @category Accessors
+ */
+export const summarize = (
+  prospects: Iterable<ScoredProspect>,
+  { failures, spent }: Pick<Summary, "failures" | "spent">
+): Summary => {
+  const counts = { inputs: 0, invalid: 0, duplicates: 0, excluded: 0 }
   const verdicts = { Qualified: 0, Rejected: 0, Review: 0, NeedsData: 0 }
   const reasons: Record<string, number> = {}
   const because = (reason: string) => {
@@ -816,6 +829,7 @@ const summaryOf = (prospects: ReadonlyArray<ScoredProspect>): Omit<Summary, "spe
   }
   const ratings: Array<number> = []
   for (const { data, duplicateOf, verdict } of prospects) {
+    counts.inputs++
     if (duplicateOf !== null) {
       counts.duplicates++
       continue
@@ -830,7 +844,7 @@ const summaryOf = (prospects: ReadonlyArray<ScoredProspect>): Omit<Summary, "spe
     if (verdict.reason === "invalid") counts.invalid++
     else counts.excluded++
   }
-  return { ...counts, verdicts, reasons, medianRating: middle(ratings) }
+  return { ...counts, verdicts, reasons, medianRating: middle(ratings), spent, failures }
 }
 
 /**

@@ -878,7 +878,7 @@ describe("runs", () => {
       const { scorer } = yield* Scorer.make({ providers: both })
       const given = [...Scorer.sites(100), "junk", "site-1.com"]
       const seen: Array<ProspectScorer.Progress> = []
-      const { summary } = yield* scorer.scoreAll("acme", given, {
+      const { prospects, summary } = yield* scorer.scoreAll("acme", given, {
         window: 30,
         onProgress: (progress) => Effect.sync(() => seen.push(progress))
       })
@@ -894,7 +894,11 @@ describe("runs", () => {
         return now
       })
       hasMembers(seen.at(-1), { read: 102, answered: 102, total: 102, stage: null, spent: summary.spent })
-      assert.isTrue(seen.some(({ stage }) => stage !== null && stage.sites > 0))
+      const stages = seen.flatMap(({ stage }) => stage ?? [])
+      assert.isTrue(stages.some(({ answered, sites }) => answered === 0 && sites > 0))
+      assert.isTrue(stages.some(({ answered, sites }) => answered === sites))
+      assert.isTrue(stages.every(({ answered, sites }) => answered <= sites))
+      assert.deepStrictEqual(ProspectScorer.summarize(prospects, seen.at(-1)!), summary)
     })
   )
 

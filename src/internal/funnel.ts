@@ -49,12 +49,13 @@ export interface Failure {
   readonly sites: number
 }
 
-/** Sites that are asked about together. */
+/** Sites that are asked about together; `answered`: so many of them so far. */
 export interface Stage {
   readonly provider: Provider
   readonly operation: string
   readonly data: ReadonlyArray<Datum>
   readonly sites: number
+  readonly answered: number
 }
 
 export interface Options {
@@ -155,11 +156,14 @@ const bestFirst = (a: Candidate, b: Candidate): number =>
 const bestOf = ({ candidates }: Group): Candidate =>
   candidates.reduce((best, one) => (bestFirst(one, best) < 0 ? one : best))
 
-/** How a group is asked: the divisions that are left, and since when. */
+/** How a group is asked: the divisions that are left, since when, and whom to tell how many sites were answered. */
 interface Asking {
   splits: number
   readonly since: number
+  readonly onAnswers: (answers: number) => Effect.Effect<void>
 }
+
+const toNobody: Asking["onAnswers"] = () => Effect.void
 
 export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel => {
   const assess = Model.make(profile)
@@ -266,7 +270,12 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
   }
 
   /** Those who are not answered. What is known since `since` was bought here, by a call that failed for another site. */
-  const tryAsking = (group: Group, candidates: ReadonlyArray<Candidate>, since: number) =>
+  const tryAsking = (
+    group: Group,
+    candidates: ReadonlyArray<Candidate>,
+    since: number,
+    onAnswers: Asking["onAnswers"] = toNobody
+  ) =>
     Effect.gen(function* () {
       const { data, source } = group
       const open = new Map(candidates.map((candidate) => [candidate.target, candidate]))
@@ -276,7 +285,8 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
         data
       )
       const error = yield* Stream.runForEachChunk(answers, (some) =>
-        Effect.sync(() => {
+        Effect.suspend(() => {
+          const before = open.size
           for (const answer of Chunk.toReadonlyArray(some)) {
             const candidate = open.get(answer.target)
             if (candidate === undefined) continue
@@ -284,6 +294,7 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
             record(group, candidate, answer, facts.get(answer.target))
             facts.delete(answer.target)
           }
+          return onAnswers(before - open.size)
         })
       ).pipe(
         listening((told) => {
@@ -338,7 +349,12 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
   ): Effect.Effect<MissingReason | null> =>
     Effect.gen(function* () {
       const { data, source } = group
-      const { error, unanswered } = yield* tryAsking(group, part, turn === "first" ? Infinity : asking.since)
+      const { error, unanswered } = yield* tryAsking(
+        group,
+        part,
+        turn === "first" ? Infinity : asking.since,
+        asking.onAnswers
+      )
       if (error === null) {
         if (turn === "part") asking.splits = mostSplits
         // An answer without a row for a site is none.
@@ -397,8 +413,17 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
       const all = candidates.toSorted(bestFirst)
       /** Why nothing more is bought. */
       let over = out.get(source) ?? null
-      if (over === null) yield* onStage({ provider, operation, data, sites: all.length })
-      const asking = { splits: mostSplits, since: yield* Clock.currentTimeMillis }
+      let answered = 0
+      const stage = (): Stage => ({ provider, operation, data, sites: all.length, answered })
+      if (over === null) yield* onStage(stage())
+      const asking: Asking = {
+        splits: mostSplits,
+        since: yield* Clock.currentTimeMillis,
+        onAnswers: (answers) => {
+          answered += answers
+          return onStage(stage())
+        }
+      }
       // Under a limit a call at a time: what it did cost is known before the next.
       for (const part of maxUnits[provider] === undefined ? [all] : Arr.chunksOf(all, source.size)) {
         if (over === null && fitting(source, data, part.length, left(provider)) === part.length) {
