@@ -8,9 +8,9 @@ import type { Gate } from "./gates.js"
 import type { Contribution, Marker, Verdict } from "./model.js"
 import type { Signal } from "./signals.js"
 
-const sources: Record<Source, string> = { ahrefs: "Ahrefs", se_ranking: "SE Ranking", imported: "imported" }
+export const sources: Record<Source, string> = { ahrefs: "Ahrefs", se_ranking: "SE Ranking", imported: "imported" }
 
-const names: Record<Datum, string> = {
+export const names: Record<Datum, string> = {
   domainRating: "Domain Rating",
   domainInlinkRank: "Domain InLink Rank",
   trustFlow: "Trust Flow",
@@ -23,7 +23,7 @@ const names: Record<Datum, string> = {
   relevance: "relevance"
 }
 
-const why: Record<MissingReason, string> = {
+export const why: Record<MissingReason, string> = {
   NotSupported: "no integration has it",
   NotAsked: "not asked",
   NoData: "the provider knows nothing",
@@ -36,7 +36,7 @@ const why: Record<MissingReason, string> = {
   Refused: "the provider refused the request"
 }
 
-const signalNames: Record<Signal, string> = {
+export const signalNames: Record<Signal, string> = {
   authority: "authority",
   trust: "trust",
   reach: "reach",
