@@ -161,18 +161,24 @@ export type DomainMetrics<C extends MetricColumn> = { readonly domain: Target.Ta
 >
 
 /**
+ * A link with the further columns asked for, each with its type; `null` where Ahrefs sent none.
+ *
  * @since 0.1.0
  * @category Models
  */
 export type BacklinkRow<C extends BacklinkColumn = never> = Backlink & Row<typeof columns.backlinkColumns, C>
 
 /**
+ * A position with the further columns asked for, each with its type; `null` where Ahrefs sent none.
+ *
  * @since 0.1.0
  * @category Models
  */
 export type KeywordRow<C extends KeywordColumn = never> = KeywordRanking & Row<typeof columns.keywordColumns, C>
 
 /**
+ * Which part of the sites `getDomainMetrics` measures.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -186,6 +192,8 @@ export interface DomainMetricsOptions {
 }
 
 /**
+ * Which links `getBacklinks` gives, with which columns, in which order. Vendor contract only.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -207,6 +215,8 @@ export interface BacklinksOptions<C extends BacklinkColumn = never> {
 }
 
 /**
+ * Which positions `getKeywordRankings` gives, with which columns.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -339,12 +349,16 @@ export type Planned =
   | "getKeywordRankings"
 
 /**
+ * The Ahrefs account in use.
+ *
  * @since 0.1.0
  * @category Context
  */
 export class Ahrefs extends Context.Tag("effect-seo-providers/Ahrefs")<Ahrefs, Service>() {}
 
 /**
+ * An account and how it is called. Everything but the key has a default.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -585,6 +599,8 @@ export const make = (
   })
 
 /**
+ * The service of one account, for as long as the layer lives. Calls under way are finished before it is gone.
+ *
  * @since 0.1.0
  * @category Layers
  */

@@ -92,6 +92,8 @@ export {
 } from "./seranking/model.js"
 
 /**
+ * What of a target a backlink profile is of.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -103,6 +105,8 @@ export interface SummaryOptions {
 }
 
 /**
+ * Which links `getBacklinks` gives, and in which order.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -119,6 +123,8 @@ export interface BacklinksOptions {
 }
 
 /**
+ * Which links `getBacklinksStream` gives, and how many a call.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -133,6 +139,8 @@ export interface BacklinksStreamOptions {
 }
 
 /**
+ * Whose positions for which keywords, in which market.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -252,12 +260,16 @@ export type Planned =
   | "getKeywordRankings"
 
 /**
+ * The SE Ranking account in use.
+ *
  * @since 0.1.0
  * @category Context
  */
 export class SERanking extends Context.Tag("effect-seo-providers/SERanking")<SERanking, Service>() {}
 
 /**
+ * An account and how it is called. Everything but the key has a default.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -428,6 +440,8 @@ export const make = (
   })
 
 /**
+ * The service of one account, for as long as the layer lives. Calls under way are finished before it is gone.
+ *
  * @since 0.1.0
  * @category Layers
  */
