@@ -5,6 +5,8 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 
 /**
  * What was bought once.
@@ -68,6 +70,8 @@ export interface CacheStore {
   readonly getMany: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Fact | undefined>, StoreUnavailable>
   readonly setMany: (entries: ReadonlyArray<Entry>) => Effect.Effect<void, StoreUnavailable>
   readonly remove: (keys: ReadonlyArray<string>) => Effect.Effect<void, StoreUnavailable>
+  /** All that it keeps, in no order. What comes or goes meanwhile may be in it or not. */
+  readonly entries: Stream.Stream<Pick<Entry, "key" | "fact">, StoreUnavailable>
 }
 
 const format = 1
@@ -94,6 +98,8 @@ const decode = (key: string, text: unknown): Fact | undefined => {
 }
 
 /**
+ * How much is kept in this process; what was used longest ago goes first.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -105,6 +111,9 @@ export interface Bounds {
 
 /**
  * How the store's promises are awaited: with a deadline, and not at all while it is known to be down.
+ *
+ * @since 0.1.0
+ * @category Models
  */
 export type Await = <A>(ask: () => Promise<A>) => Effect.Effect<A, StoreUnavailable>
 
@@ -120,7 +129,25 @@ export interface TextStore {
   /** `ttl`: milliseconds. */
   readonly setMany: (entries: Array<{ key: string; value: string; ttl: number }>) => Promise<unknown>
   readonly deleteMany: (keys: Array<string>) => Promise<unknown>
+  /** Keys with their texts; not every store can tell. */
+  readonly entries?: (() => AsyncIterable<readonly [key: string, value: unknown]>) | undefined
 }
+
+const entriesOf = ({ entries }: TextStore, awaited: Await): CacheStore["entries"] =>
+  Stream.suspend(() => {
+    if (entries === undefined) return Stream.fail(new StoreUnavailable({ message: "The store cannot list what it keeps" }))
+    const all = entries()[Symbol.asyncIterator]()
+    const next = Effect.flatMap(
+      Effect.mapError(
+        awaited(() => all.next()),
+        Option.some
+      ),
+      ({ done, value }) => (done === true ? Effect.fail(Option.none()) : Effect.succeed(value))
+    )
+    return Stream.filterMap(Stream.repeatEffectOption(next), ([key, text]) =>
+      Option.map(Option.fromNullable(decode(key, text)), (fact) => ({ key, fact }))
+    )
+  })
 
 /**
  * In a Keyv, whatever is behind it, or an adapter of one. Facts longer than `maxValueBytes` are not kept.
@@ -162,5 +189,6 @@ export const fromKeyv = (keyv: TextStore, awaited: Await, maxValueBytes: number)
         )
   },
   remove: (keys) =>
-    keys.length === 0 ? Effect.void : Effect.asVoid(awaited(() => keyv.deleteMany(keys as Array<string>)))
+    keys.length === 0 ? Effect.void : Effect.asVoid(awaited(() => keyv.deleteMany(keys as Array<string>))),
+  entries: entriesOf(keyv, awaited)
 })

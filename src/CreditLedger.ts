@@ -275,6 +275,8 @@ export type History = (
 ) => Effect.Effect<number, { readonly message: string }>
 
 /**
+ * The books. The services of this package keep them by themselves; `reserve`, `settle` and `void` are for calls of your own.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -342,6 +344,8 @@ interface Line {
 }
 
 /**
+ * The books in use. Every layer of `SharedState` has them.
+ *
  * @since 0.1.0
  * @category Context
  */
@@ -929,7 +933,7 @@ const make = (
 const checked = (books: Books.Books, options: Options): Effect.Effect<Service, ConfigError.ConfigError, Scope.Scope> =>
   Effect.mapError(make(books, options), ({ message }) => ConfigError.InvalidData(["budgets"], message))
 
-/** Over a connection that others use too. */
+/** @internal Over a connection that others use too. */
 export const overRedis = (redis: Redis, namespace: string, options: Options) =>
   checked(BooksRedis.make(redis, namespace), options)
 

@@ -136,6 +136,8 @@ export interface Listed extends Which {
 }
 
 /**
+ * A row with its key.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -260,6 +262,8 @@ export const TenantError = Schema.Union(UnknownTenant, NoIntegration, Integratio
 export type TenantError = typeof TenantError.Type
 
 /**
+ * The rows of all tenants.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -277,6 +281,8 @@ export interface Service {
 }
 
 /**
+ * The rows in use.
+ *
  * @since 0.1.0
  * @category Context
  */
@@ -284,7 +290,7 @@ export class Integrations extends Context.Tag("effect-seo-providers/Integrations
 
 const decode = Schema.decodeUnknownEither(Metadata, { errors: "all" })
 
-/** Metadata as it is stored, or what is wrong with it. Values stay out of the message: one may be a key in the wrong column. */
+/** @internal Metadata as it is stored, or what is wrong with it. Values stay out of the message: one may be a key in the wrong column. */
 export const metadataOf = (row: Which, metadata: unknown): Effect.Effect<Metadata, InvalidMetadata> =>
   Effect.mapError(decode(metadata), (error) => {
     const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
@@ -296,7 +302,7 @@ export const metadataOf = (row: Which, metadata: unknown): Effect.Effect<Metadat
     })
   })
 
-/** What of a tenant's rows is used; `rows` are all of the tenant's. */
+/** @internal What of a tenant's rows is used; `rows` are all of the tenant's. */
 export const usable = <R extends Which & { readonly metadata: Metadata }>(
   tenant: string,
   rows: ReadonlyArray<R>
@@ -317,7 +323,7 @@ export const usable = <R extends Which & { readonly metadata: Metadata }>(
     : Effect.succeed(enabled)
 }
 
-/** Runs the provider's own check and hands the finding to `store`. */
+/** @internal Runs the provider's own check and hands the finding to `store`. */
 export const verifying =
   <I extends Integration>(
     get: (tenant: string) => Effect.Effect<ReadonlyArray<I>, TenantError>,

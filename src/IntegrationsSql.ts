@@ -93,6 +93,8 @@ export const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, S
 export type MasterKeys = Arr.NonEmptyReadonlyArray<Redacted.Redacted>
 
 /**
+ * What encrypts the keys in the table.
+ *
  * @since 0.1.0
  * @category Models
  */

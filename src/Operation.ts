@@ -155,6 +155,8 @@ export interface Operation<in out I, in out A> {
 }
 
 /**
+ * What a decoder made of an answer, and how many rows of it are billed.
+ *
  * @since 0.1.0
  * @category Models
  */

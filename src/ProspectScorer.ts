@@ -361,6 +361,8 @@ export interface ScorePlan {
 type Inputs = Iterable<Input> | Stream.Stream<Input>
 
 /**
+ * Scoring, and what it would cost.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -385,6 +387,8 @@ export interface Service {
 }
 
 /**
+ * The scorer in use.
+ *
  * @since 0.1.0
  * @category Context
  */
@@ -848,6 +852,8 @@ export const summarize = (
 }
 
 /**
+ * The scorer over the providers of each tenant.
+ *
  * @since 0.1.0
  * @category Layers
  */

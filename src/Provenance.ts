@@ -29,7 +29,7 @@ export interface Provenance {
   readonly paid: number | null
 }
 
-/** `null`: nobody asks. */
+/** @internal `null`: nobody asks. */
 export const collector: FiberRef.FiberRef<((facts: ReadonlyArray<Provenance>) => void) | null> = globalValue(
   "effect-seo-providers/Provenance/collector",
   () => FiberRef.unsafeMake<((facts: ReadonlyArray<Provenance>) => void) | null>(null)

@@ -3,13 +3,17 @@
  *
  * @since 0.1.0
  */
+import * as Arr from "effect/Array"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import type { Keyv } from "keyv"
 import {
   type Bounds,
@@ -24,8 +28,8 @@ import {
 import * as FirstLevel from "./internal/firstLevel.js"
 import * as Guard from "./internal/guard.js"
 import * as Redis from "./internal/redis.js"
-import { scopeOf, word } from "./internal/scope.js"
-import type { Provider } from "./Operation.js"
+import { readKey, scopeOf, word } from "./internal/scope.js"
+import { ContractName, Provider } from "./Operation.js"
 import * as Target from "./Target.js"
 
 /**
@@ -66,12 +70,16 @@ export interface FirstLevelOptions extends Partial<Bounds> {
 }
 
 /**
+ * A cache in this process: how long its facts answer, and how many it keeps.
+ *
  * @since 0.1.0
  * @category Models
  */
 export interface MemoryOptions extends Policy, Partial<Bounds> {}
 
 /**
+ * A cache in a store behind this process: how long its facts answer, what is kept here, how long the store is waited for.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -84,6 +92,8 @@ export interface StoreOptions extends Policy {
 }
 
 /**
+ * {@link StoreOptions} and the Redis: `{ url }`, `{ cluster, password }` or `{ sentinel, name, password }`.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -93,7 +103,7 @@ export type RedisOptions = StoreOptions &
     readonly namespace?: string | undefined
   }
 
-/** {@link Policy} with every default filled in, in milliseconds. */
+/** @internal {@link Policy} with every default filled in, in milliseconds. */
 export interface Windows {
   readonly freshFor: Readonly<Record<string, number>>
   readonly unknownFor: number
@@ -118,6 +128,8 @@ export interface Account {
 }
 
 /**
+ * What an embedding service may do with the cache. Reading and writing are the business of the providers' services.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -143,11 +155,19 @@ export interface Service {
   readonly invalidateAccount: (account: Account) => Effect.Effect<void, StoreUnavailable>
   /** Forgets everything. */
   readonly invalidateAll: Effect.Effect<void, StoreUnavailable>
+  /**
+   * What is kept, by provider, contract and kind of fact, for all accounts. Goes through the whole store, a little at a time; what was
+   * invalidated is left out, but for facts about something else than the target itself, such as its keywords. Fails where the store cannot list
+   * what it keeps.
+   */
+  readonly stats: Effect.Effect<ReadonlyArray<Stats>, StoreUnavailable>
   /** Whether the store answers at present. */
   readonly isUp: Effect.Effect<boolean>
 }
 
 /**
+ * The cache in use. Every layer of `SharedState` has one.
+ *
  * @since 0.1.0
  * @category Context
  */
@@ -195,6 +215,47 @@ const windowsOf = (policy: Policy): Effect.Effect<Windows, ConfigError.ConfigErr
 
 const mark = { all: "void:all", scope: (scope: string) => `void:{${scope}}`, targets: "void:targets" }
 const targetMark = (target: string) => `void:target:${word(target)}`
+
+const isProvider = Schema.is(Provider)
+const isContract = Schema.is(ContractName)
+
+/** Sums up facts by kind. */
+const tally = (now: number) => {
+  const all = new Map<string, { -readonly [K in keyof Stats]: Stats[K] }>()
+  return {
+    add: (key: string, { bytes = 0, freshUntil, observedAt, paid }: Fact): void => {
+      const { contract, kind, provider } = readKey(key) ?? {}
+      if (kind === undefined || !isProvider(provider) || !isContract(contract)) return
+      const id = `${provider} ${contract} ${kind}`
+      const row = all.get(id) ?? {
+        provider,
+        contract,
+        kind,
+        facts: 0,
+        fresh: 0,
+        bytes: 0,
+        paid: 0,
+        unpriced: 0,
+        oldest: Infinity,
+        newest: -Infinity
+      }
+      all.set(id, row)
+      row.facts++
+      if (freshUntil > now) row.fresh++
+      row.bytes += bytes
+      if (paid === null) row.unpriced++
+      else row.paid += paid
+      row.oldest = Math.min(row.oldest, observedAt)
+      row.newest = Math.max(row.newest, observedAt)
+    },
+    // Shares of a call's price sum to the price but for the last bits.
+    rows: (): ReadonlyArray<Stats> =>
+      Array.from(all.values(), (row) => ({ ...row, paid: Math.round(row.paid * 1e6) / 1e6 }))
+  }
+}
+
+/** So many facts' marks are asked for at once. */
+const statsBatch = 500
 
 const make = (
   policy: Policy,
@@ -320,6 +381,29 @@ const make = (
         return invalidate([mark.scope(meant)], ({ scope }) => scope === meant)
       },
       invalidateAll: invalidate([mark.all], () => true),
+      stats: Effect.clockWith((clock) => {
+        const counts = tally(clock.unsafeCurrentTimeMillis())
+        if (shared === null) {
+          for (const { fact, id } of near.entries()) if (!isVoid(id, fact)) counts.add(id.key, fact)
+          return Effect.sync(counts.rows)
+        }
+        return Stream.runForEachChunk(Stream.rechunk(shared.store.entries, statsBatch), (some) => {
+          const marksOf = Arr.filterMap(some, ({ fact, key }) =>
+            Option.map(Option.fromNullable(readKey(key)), ({ scope, subject }) => ({
+              fact,
+              key,
+              marks: [mark.all, mark.scope(scope), `void:target:${subject}`]
+            }))
+          )
+          const keys = Arr.dedupe(marksOf.flatMap(({ marks }) => marks))
+          return Effect.map(shared.store.getMany(keys), (found) => {
+            const moments = new Map(keys.map((key, i) => [key, found[i]?.observedAt ?? -Infinity]))
+            for (const { fact, key, marks } of marksOf) {
+              if (marks.every((one) => fact.observedAt > moments.get(one)!)) counts.add(key, fact)
+            }
+          })
+        }).pipe(Effect.map(counts.rows))
+      }),
       isUp: Effect.sync(shared === null ? () => true : shared.isUp)
     }
   })
@@ -346,11 +430,11 @@ const overKeyv = (keyv: TextStore, guard: Guard.Guard, options: StoreOptions) =>
     })
   )
 
-/** A cache over a connection that others use too. */
+/** @internal A cache over a connection that others use too. */
 export const overRedis = (redis: Redis.Redis, options: StoreOptions): Effect.Effect<Service, ConfigError.ConfigError> =>
   overKeyv(redis.texts, redis, options)
 
-/** The connection that the options describe. */
+/** @internal The connection that the options describe. */
 export const connection = (options: RedisOptions) =>
   Effect.flatMap(checked(options), ({ deadline }) =>
     Redis.make(options, { namespace: options.namespace ?? Redis.defaultNamespace, deadlineMillis: deadline })
@@ -374,7 +458,8 @@ const textsOf = (keyv: Keyv): TextStore => ({
   getMany: (keys) =>
     typeof keyv.store?.getMany === "function" ? keyv.getMany(keys) : Promise.all(keys.map((key) => keyv.get(key))),
   setMany: (entries) => keyv.setMany(entries),
-  deleteMany: (keys) => keyv.deleteMany(keys)
+  deleteMany: (keys) => keyv.deleteMany(keys),
+  entries: keyv.iterator && (() => keyv.iterator!(undefined))
 })
 
 /**

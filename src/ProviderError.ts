@@ -10,6 +10,8 @@ import * as Schema from "effect/Schema"
 import { Provider, Unit } from "./Operation.js"
 
 /**
+ * Marks the errors of this module.
+ *
  * @since 0.1.0
  * @category Type IDs
  */
@@ -313,6 +315,8 @@ export const PaidError = Schema.Union(
 export type PaidError = typeof PaidError.Type
 
 /**
+ * All errors of a provider's methods: for decoding one that has travelled as JSON.
+ *
  * @since 0.1.0
  * @category Schemas
  */
@@ -325,6 +329,8 @@ export const ProviderError = Schema.Union(...PaidError.members, Unsupported, Inv
 export type ProviderError = typeof ProviderError.Type
 
 /**
+ * Whether a value is an error of this module.
+ *
  * @since 0.1.0
  * @category Guards
  */

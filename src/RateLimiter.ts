@@ -90,6 +90,9 @@ export interface Permit {
 }
 
 /**
+ * The turns of calls. The services of this package take them by themselves; `withPermit` is for calls of your own to the
+ * same account.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -108,6 +111,8 @@ export interface Service {
 }
 
 /**
+ * The limiter in use. Every layer of `SharedState` has one.
+ *
  * @since 0.1.0
  * @category Context
  */
@@ -388,10 +393,10 @@ const make = (shared: Gate.Gate | null): Service => {
   return { withPermit, timeFor }
 }
 
-/** For one process. */
+/** @internal For one process. */
 export const memory: Effect.Effect<Service> = Effect.sync(() => make(null))
 
-/** Over a connection that others use too. */
+/** @internal Over a connection that others use too. */
 export const overRedis = (redis: Redis, namespace: string): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.map(GateRedis.make(redis, namespace), make)
 

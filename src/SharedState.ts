@@ -29,18 +29,24 @@ export type SharedState =
   | CreditLedger.CreditLedger
 
 /**
+ * Options of {@link layerMemory}: the cache's and the ledger's.
+ *
  * @since 0.1.0
  * @category Models
  */
 export interface MemoryOptions extends ProviderCache.MemoryOptions, CreditLedger.Options {}
 
 /**
+ * Options of {@link layerKeyv}: the cache's and the ledger's.
+ *
  * @since 0.1.0
  * @category Models
  */
 export interface StoreOptions extends ProviderCache.StoreOptions, CreditLedger.Options {}
 
 /**
+ * Options of {@link layerRedis}: the server, the cache's, the ledger's and `claimLife`.
+ *
  * @since 0.1.0
  * @category Models
  */

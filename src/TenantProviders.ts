@@ -106,6 +106,8 @@ export interface Service {
 }
 
 /**
+ * The tenants' providers in use.
+ *
  * @since 0.1.0
  * @category Context
  */

@@ -23,6 +23,8 @@ export type Condition =
     ]
 
 /**
+ * Conditions on columns, joined by `and`, `or` and `not`.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -34,6 +36,8 @@ export type Filter<Name> =
   | { readonly field: Name; readonly listIs: { readonly any: Condition } | { readonly all: Condition } }
 
 /**
+ * A column to sort by.
+ *
  * @since 0.1.0
  * @category Models
  */

@@ -66,6 +66,8 @@ export interface Options extends Simulator.Options {
 }
 
 /**
+ * The simulator in use: what it was asked and billed, and faults to arm.
+ *
  * @since 0.1.0
  * @category Context
  */
@@ -75,6 +77,8 @@ export class AhrefsSimulator extends Context.Tag("effect-seo-providers/testing/A
 >() {}
 
 /**
+ * A simulator that nothing talks to yet: `httpClient` talks to it without a socket, `httpApp` can be served.
+ *
  * @since 0.1.0
  * @category Constructors
  */

@@ -64,6 +64,8 @@ export interface RecordedRequest {
 }
 
 /**
+ * What a test sees of a simulator, and does to it.
+ *
  * @since 0.1.0
  * @category Models
  */
@@ -83,6 +85,8 @@ export interface Simulator {
 }
 
 /**
+ * The account of a simulator, its world and its pace.
+ *
  * @since 0.1.0
  * @category Models
  */
