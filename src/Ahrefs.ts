@@ -37,7 +37,7 @@ import { keywordKey } from "./internal/keyword.js"
 import * as PaidCall from "./internal/paidCall.js"
 import type { RetryOptions } from "./internal/retry.js"
 import type * as CreditLedger from "./CreditLedger.js"
-import type { Charge, ContractName } from "./Operation.js"
+import type { Charge, ContractName, Operation } from "./Operation.js"
 import type {
   InvalidRequest,
   InvalidTarget,
@@ -326,6 +326,17 @@ export interface Service {
   ) => Effect.Effect<Plan, InvalidRequest | InvalidTarget | Unsupported>
 
   /**
+   * An endpoint that the package does not have, as an operation of your own. It takes the way of all others: known facts answer,
+   * what somebody is buying is waited for, single look-ups leave together, budgets are held and charges booked. Give its facts a
+   * `kind` of their own, unless they are those of another operation. `Unsupported` where it is priced in another unit than the
+   * contract's; `InvalidRequest` where it asks for nothing, or is billed and has no facts.
+   */
+  readonly call: <I, A>(operation: Operation<I, A>, input: I) => Effect.Effect<A, PaidError | Unsupported>
+
+  /** What {@link Service.call} would cost. Spends nothing. */
+  readonly planCall: <I, A>(operation: Operation<I, A>, input: I) => Effect.Effect<Plan, InvalidRequest | Unsupported>
+
+  /**
    * Compares what the ledger has spent with the account's own counter; `adopt` makes its limit the budget of the account. Free.
    */
   readonly reconcile: (options?: {
@@ -594,6 +605,10 @@ export const make = (
       getUsage,
       verify: verified(getUsage, contract),
       plan: (method, ...args) => planned(asks[method], args),
+      call: (operation, input) =>
+        Effect.zipRight(check.own(operation, input, contract.unit), paid.call(operation, input)),
+      planCall: (operation, input) =>
+        Effect.zipRight(check.own(operation, input, contract.unit), paid.ask(operation, input).plan),
       reconcile: (options) => Effect.flatMap(getUsage, (usage) => paid.reconcile(usage, options))
     })
   })

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Objection, Provider } from "../Operation.js"
+import type { Objection, Operation, Provider, Unit } from "../Operation.js"
 import {
   InvalidKey,
   InvalidRequest,
@@ -72,6 +72,12 @@ export interface Checks {
   readonly objection: (operation: string, objection: Objection) => Effect.Effect<void, InvalidRequest | Unsupported>
   /** The operation, where the contract has it. */
   readonly operation: <O>(name: string, operation: O | null) => Effect.Effect<O, Unsupported>
+  /** An operation that the package does not know: nothing of it was tried before. */
+  readonly own: <I, A>(
+    operation: Operation<I, A>,
+    input: I,
+    unit: Unit
+  ) => Effect.Effect<void, InvalidRequest | Unsupported>
 }
 
 export const checks = (provider: Provider, contract: string): Checks => {
@@ -120,7 +126,19 @@ export const checks = (provider: Provider, contract: string): Checks => {
         : invalid(operation, `The request is wrong: ${objection.reason}.`)
     },
     operation: (name, operation) =>
-      operation === null ? unsupported(name, "it has no such operation") : Effect.succeed(operation)
+      operation === null ? unsupported(name, "it has no such operation") : Effect.succeed(operation),
+    own: ({ facts, name, price }, input, unit) =>
+      Effect.suspend((): Effect.Effect<void, InvalidRequest | Unsupported> => {
+        const { unit: priced, upper } = price(input)
+        if (priced !== unit) return unsupported(name, `it bills ${unit}, and the operation is priced in ${priced}`)
+        if (facts !== null) {
+          const isEmpty = facts.subjects(input).length === 0 || facts.columns(input).length === 0
+          return isEmpty ? invalid(name, "Nothing was asked for: there is no subject or no column.") : Effect.void
+        }
+        return upper === 0
+          ? Effect.void
+          : invalid(name, "What is billed needs facts: without them it would be bought again by everybody who asks.")
+      })
   }
 }
 
