@@ -95,6 +95,8 @@ export const metricColumns = {
 }
 
 /**
+ * A column of `getDomainMetrics`.
+ *
  * @since 0.1.0
  * @category Columns
  */
@@ -188,6 +190,8 @@ export const backlinkColumns = {
 }
 
 /**
+ * A further column of `getBacklinks`.
+ *
  * @since 0.1.0
  * @category Columns
  */
@@ -235,6 +239,8 @@ export const keywordColumns = {
 }
 
 /**
+ * A further column of `getKeywordRankings`.
+ *
  * @since 0.1.0
  * @category Columns
  */

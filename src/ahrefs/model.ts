@@ -146,6 +146,8 @@ export interface KeywordRanking extends Schema.Schema.Type<typeof KeywordRanking
 export type Mode = "exact" | "prefix" | "domain" | "subdomains"
 
 /**
+ * The URLs that count, by their scheme.
+ *
  * @since 0.1.0
  * @category Models
  */

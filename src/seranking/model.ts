@@ -200,6 +200,8 @@ export type Mode = "domain" | "host" | "url"
 export type SortBy = "trustFlow" | "citationFlow" | "firstSeen" | "inlinkRank" | "domainInlinkRank"
 
 /**
+ * Whose results a position is in.
+ *
  * @since 0.1.0
  * @category Models
  */
