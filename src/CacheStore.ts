@@ -135,7 +135,8 @@ export interface TextStore {
 
 const entriesOf = ({ entries }: TextStore, awaited: Await): CacheStore["entries"] =>
   Stream.suspend(() => {
-    if (entries === undefined) return Stream.fail(new StoreUnavailable({ message: "The store cannot list what it keeps" }))
+    if (entries === undefined)
+      return Stream.fail(new StoreUnavailable({ message: "The store cannot list what it keeps" }))
     const all = entries()[Symbol.asyncIterator]()
     const next = Effect.flatMap(
       Effect.mapError(

@@ -128,6 +128,30 @@ export interface Account {
 }
 
 /**
+ * What is kept of one kind of facts.
+ *
+ * - `facts`: so many; `fresh`: of them
+ * - `bytes`: about the length of their JSON text; 0 where they are kept in this process alone
+ * - `paid`: what they had cost, in the contract's unit; `unpriced`: facts whose price nobody stated, which are not in it
+ * - `oldest`, `newest`: when they were observed, milliseconds since 1970
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Stats {
+  readonly provider: Provider
+  readonly contract: ContractName
+  readonly kind: string
+  readonly facts: number
+  readonly fresh: number
+  readonly bytes: number
+  readonly paid: number
+  readonly unpriced: number
+  readonly oldest: number
+  readonly newest: number
+}
+
+/**
  * What an embedding service may do with the cache. Reading and writing are the business of the providers' services.
  *
  * @since 0.1.0

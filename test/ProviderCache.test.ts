@@ -1,6 +1,7 @@
 /** Facts in a store of the user's own. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -9,6 +10,9 @@ import { Keyv } from "keyv"
 import * as Ahrefs from "../src/Ahrefs.js"
 import * as ProviderCache from "../src/ProviderCache.js"
 import * as SharedState from "../src/SharedState.js"
+import * as AhrefsSimulator from "../src/testing/AhrefsSimulator.js"
+import { hasMembers } from "./support/assertions.js"
+import { start } from "./support/redis.js"
 import { json, type Script, stub } from "./support/stub.js"
 import { advance } from "./support/clock.js"
 
@@ -163,6 +167,49 @@ describe("in memory", () => {
       yield* cache.invalidateTarget("a.com")
       yield* asked
       assert.strictEqual(sent.length, 2)
+    })
+  )
+})
+
+describe("stats", () => {
+  const redis = Effect.map(start(), ({ url }) => SharedState.layerRedis({ url }))
+  const keyv = Effect.sync(() => SharedState.layerKeyv(new Keyv({ throwOnErrors: true })))
+
+  it.scopedLive.each([
+    ["in memory", Effect.succeed(SharedState.layerMemory())],
+    ["in a Keyv", keyv],
+    ["in Redis", redis]
+  ] as const)("tell what is kept and what it had cost, without what was invalidated: %s", ([, state]) =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(yield* state)
+      const { httpClient } = yield* AhrefsSimulator.make({ rateLimit: false })
+      const ahrefs = yield* Ahrefs.make({ apiKey: Redacted.make("key"), batchWait: 0 }).pipe(
+        Effect.provide(context),
+        Effect.provideService(HttpClient.HttpClient, httpClient)
+      )
+      const cache = Context.get(context, ProviderCache.ProviderCache)
+      assert.deepStrictEqual(yield* cache.stats, [])
+      yield* ahrefs.getDomainRatings(["a.com", "b.com"])
+      yield* ahrefs.getReferringDomains("a.com")
+      const [ratings, counts, ...others] = (yield* cache.stats).toSorted((a, b) => b.facts - a.facts)
+      assert.deepStrictEqual(others, [])
+      hasMembers(ratings, { provider: "ahrefs", contract: "vendor", facts: 2, fresh: 2, paid: 50, unpriced: 0 })
+      hasMembers(counts, { provider: "ahrefs", contract: "vendor", facts: 1, fresh: 1, paid: 50, unpriced: 0 })
+      assert.isAtMost(ratings!.oldest, ratings!.newest)
+      yield* cache.invalidateTarget("a.com")
+      hasMembers((yield* cache.stats)[0], { facts: 1, paid: 25 })
+      yield* cache.invalidateAll
+      assert.deepStrictEqual(yield* cache.stats, [])
+    })
+  )
+
+  it.scopedLive("fail where the store cannot list what it keeps", () =>
+    Effect.gen(function* () {
+      const store = new Keyv({ throwOnErrors: true })
+      Object.assign(store, { iterator: undefined })
+      const context = yield* Layer.build(SharedState.layerKeyv(store))
+      const error = yield* Effect.flip(Context.get(context, ProviderCache.ProviderCache).stats)
+      assert.include(error.message, "cannot list")
     })
   )
 })

@@ -2,6 +2,12 @@
 import { LRUCache } from "lru-cache"
 import type { Bounds, Fact, FactId } from "../CacheStore.js"
 
+interface Held {
+  readonly id: FactId
+  readonly fact: Fact
+  readonly until: number
+}
+
 export interface FirstLevel {
   /** A fact that may answer in place of the store. */
   readonly get: (key: string, now: number) => Fact | undefined
@@ -9,12 +15,7 @@ export interface FirstLevel {
   readonly peek: (key: string) => Fact | undefined
   readonly set: (id: FactId, fact: Fact, now: number) => void
   readonly forget: (isMeant: (id: FactId) => boolean) => void
-}
-
-interface Held {
-  readonly id: FactId
-  readonly fact: Fact
-  readonly until: number
+  readonly entries: () => Iterable<Held>
 }
 
 const objectBytes = 16
@@ -48,7 +49,8 @@ export const make = ({ maxBytes, maxEntries }: Bounds, lifeMillis: number): Firs
     },
     forget: (isMeant) => {
       for (const [key, { id }] of held.entries()) if (isMeant(id)) held.delete(key)
-    }
+    },
+    entries: () => held.values()
   }
 }
 
@@ -57,5 +59,6 @@ export const none: FirstLevel = {
   get: () => undefined,
   peek: () => undefined,
   set: () => undefined,
-  forget: () => undefined
+  forget: () => undefined,
+  entries: () => []
 }

@@ -152,11 +152,11 @@ export const make = (
   Effect.gen(function* () {
     const namespace = yield* checkedNamespace(options.namespace)
     const guard = Guard.make(options.deadlineMillis)
-    // The gauge is the cache's; and what waits so long is not to wait again for a server that is down.
+    // What waits so long is not to wait again for a server that is down.
     const patient = Guard.make(
       Math.max(options.deadlineMillis, Math.min(longestPatience, patience * options.deadlineMillis)),
       {
-        gauge: null,
+        store: "ledger",
         threshold: 1
       }
     )
@@ -170,11 +170,12 @@ export const make = (
     // Safe: it takes a client, a cluster or a sentinel; its types ask for the modules of its own default client.
     const texts = new KeyvRedis(values.client as never, { namespace, throwOnErrors: true })
     texts.on("error", constVoid)
+    const entries: TextStore["entries"] = () => texts.iterator(namespace)
     return {
       isUp: guard.isUp,
       awaited: whenReady(values, guard),
       patient: whenReady(scripts, patient),
-      texts,
+      texts: Object.assign(texts, { entries }),
       evaluate: async (script, keys, args) => {
         if (!scripts.isReady()) throw new Error("not connected")
         const given = { keys: keys as Array<string>, arguments: args as Array<string> }

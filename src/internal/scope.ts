@@ -71,3 +71,22 @@ export const stem = <I, A>(scope: string, wire: Wire, facts: Facts<I, A>, input:
 
 /** What the keys of all columns of a subject begin with; the column's name ends them. */
 export const rowKey = (stem: string, subject: string): string => `${stem}${word(subject)}:`
+
+/** What a key of {@link rowKey} with a column says; `undefined` for the key of something else. */
+export const readKey = (
+  key: string
+):
+  | {
+      readonly scope: string
+      readonly provider: string
+      readonly contract: string
+      readonly kind: string
+      readonly subject: string
+    }
+  | undefined => {
+  const [, scope, provider, contract, kind, subject] =
+    /^\{([^}]+)\}:([^:]+):([^:]+):([^:]+):[^:]+:[^:]+:([^:]+):/.exec(key) ?? []
+  return subject === undefined
+    ? undefined
+    : { scope: scope!, provider: provider!, contract: contract!, kind: kind!, subject }
+}
