@@ -131,6 +131,5 @@ const AhrefsServer = AhrefsSimulator.layerServer({ latency: "200 millis" }).pipe
   Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }))
 )
 
-NodeRuntime.runMain(
-  process.argv[2] === "worker" ? worker : program.pipe(Effect.scoped, Effect.provide([AhrefsServer, NodeContext.layer]))
-)
+if (process.argv[2] === "worker") NodeRuntime.runMain(worker)
+else NodeRuntime.runMain(program.pipe(Effect.scoped, Effect.provide([AhrefsServer, NodeContext.layer])))
