@@ -20,11 +20,12 @@ import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { LRUCache } from "lru-cache"
 import { randomUUID } from "node:crypto"
 import type { StoreUnavailable } from "./CacheStore.js"
 import * as Books from "./internal/books.js"
 import * as BooksRedis from "./internal/booksRedis.js"
-import { countAlert } from "./internal/metrics.js"
+import { countAlert, setDrift } from "./internal/metrics.js"
 import { connect, defaultNamespace, type Options as RedisOptions, type Redis } from "./internal/redis.js"
 import { accountOf as fingerprintOf, word } from "./internal/scope.js"
 import type { Provider, Unit } from "./Operation.js"
@@ -232,7 +233,7 @@ export class InvalidAmount extends Schema.TaggedError<InvalidAmount>("effect-seo
 ) {}
 
 /**
- * No such reservation was made, or it was closed longer than an hour ago.
+ * No such reservation was made, or it was closed longer than six hours ago.
  *
  * @since 0.1.0
  * @category Errors
@@ -308,6 +309,8 @@ export interface Service {
   /** Sets a budget in this process; each process is given its own. Below what is spent or held, nothing more is granted. */
   readonly setBudget: (budget: Budget) => Effect.Effect<void, InvalidAmount>
   readonly removeBudget: (budget: Book & Holder) => Effect.Effect<void>
+  /** @internal The budgets that are set in this process. */
+  readonly budgets: Effect.Effect<ReadonlyArray<Budget>>
   /** A budget's figures; where none is set here those of the holder's present month, of a job those of all time. */
   readonly balance: (asked: Book & Holder) => Effect.Effect<Balance, LedgerUnavailable>
   /** From the first of the month until today unless said otherwise; at most 400 days. */
@@ -837,6 +840,16 @@ const make = (
         })
       })
 
+    /** What the last comparison of each account gave, by book. */
+    const compared = new Map<string, LRUCache<string, { readonly theirs: number; readonly drift: number }>>()
+    const telling = (book: Book, account: string, theirs: number, drift: number): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const accounts = compared.get(bookOf(book)) ?? new LRUCache({ max: 10_000 })
+        compared.set(bookOf(book), accounts)
+        accounts.set(account, { theirs, drift })
+        return setDrift(book.provider, book.unit, accounts.values())
+      })
+
     const reconcile: Service["reconcile"] = (
       account,
       { limit, left, provider, resetsAt, unit, used },
@@ -851,6 +864,7 @@ const make = (
         const since = DateTime.unsafeMake(Books.startOf(period, anchor))
         const rows = yield* usage({ provider, unit }, { from: since, to: now })
         const ours = rows.reduce((all, row) => (row.account === account ? all + row.spent : all), 0)
+        if (used !== null) yield* telling({ provider, unit }, account, used, used - ours)
         const isAdopted = adopt === true && limit !== null
         if (isAdopted) {
           const before = known.get(keyOf({ provider, unit, of: "account", id: account }))
@@ -914,6 +928,7 @@ const make = (
       saved,
       setBudget,
       removeBudget: (budget) => Effect.sync(() => void known.delete(keyOf(budget))),
+      budgets: Effect.sync(() => Array.from(known.values())),
       balance,
       usage,
       reconcile,
