@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
@@ -19,7 +20,9 @@ import { hash } from "node:crypto"
 import { Attribution } from "./Ahrefs.js"
 import { TenantError } from "./Integrations.js"
 import * as Funnel from "./internal/funnel.js"
+import { countProspects } from "./internal/metrics.js"
 import { type Source, sourcesOf } from "./internal/sources.js"
+import * as Spans from "./internal/spans.js"
 import { Provider, Unit } from "./Operation.js"
 import type { Plan } from "./Plan.js"
 import {
@@ -613,7 +616,12 @@ const make = Effect.gen(function* () {
   const inputsOf = (inputs: Inputs): Stream.Stream<Input> =>
     Stream.StreamTypeId in inputs ? inputs : Stream.fromIterable(inputs)
 
-  const run = (tenant: string, inputs: Inputs, options: Options) =>
+  const run = (
+    tenant: string,
+    inputs: Inputs,
+    options: Options,
+    within: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = identity
+  ) =>
     Effect.gen(function* () {
       const at = yield* setting(tenant, options)
       const { maxUnits = {}, onProgress, window = defaultWindow } = options
@@ -682,9 +690,10 @@ const make = Effect.gen(function* () {
           const all = entries.map(answerOf)
           for (const { verdict } of all) verdicts[verdict._tag]++
           answered += all.length
+          yield* countProspects(all.map(({ verdict }) => verdict._tag))
           yield* progress(null)
           return Chunk.unsafeFromArray(all)
-        })
+        }).pipe(Spans.spanned("ProspectScorer.window", { attributes: { "seo.targets": some.length } }), within)
 
       const stream = inputsOf(inputs).pipe(
         // What is no number is no window.
@@ -696,14 +705,18 @@ const make = Effect.gen(function* () {
     })
 
   const score: Service["score"] = (tenant, inputs, options = {}) =>
-    Stream.unwrapScoped(Effect.map(run(tenant, inputs, options), ({ stream }) => stream))
+    Stream.unwrapScoped(
+      Effect.flatMap(Spans.scoped("ProspectScorer.score"), (within) =>
+        Effect.map(within(run(tenant, inputs, options, within)), ({ stream }) => stream)
+      )
+    )
 
   const scoreAll: Service["scoreAll"] = (tenant, inputs, options = {}) =>
     Effect.gen(function* () {
       const { funnel, stream } = yield* run(tenant, inputs, options)
       const prospects = Chunk.toReadonlyArray(yield* Stream.runCollect(stream))
       return { prospects, summary: summarize(prospects, { spent: funnel.spent(), failures: funnel.failures() }) }
-    }).pipe(Effect.scoped)
+    }).pipe(Effect.scoped, Spans.spanned("ProspectScorer.scoreAll", { attributes: {} }))
 
   const plan: Service["plan"] = (tenant, inputs, options = {}) =>
     Effect.gen(function* () {
@@ -802,7 +815,7 @@ const make = Effect.gen(function* () {
         )
       )
       return { ...counts, stages: Array.from(stages.values()) }
-    }).pipe(Effect.scoped)
+    }).pipe(Effect.scoped, Spans.spanned("ProspectScorer.plan", { attributes: {} }))
 
   return ProspectScorer.of({ score, scoreAll, plan })
 })

@@ -9,11 +9,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
+import type * as Tracer from "effect/Tracer"
 import type { Fact, FactId } from "../CacheStore.js"
 import type { PaidError } from "../ProviderError.js"
 import type { Provenance } from "../Provenance.js"
 import type { Permit } from "../RateLimiter.js"
 import type { Spender } from "../Spender.js"
+import { askerOf, spanned } from "./spans.js"
 
 export interface Cell extends FactId {
   /** Who pays for it. */
@@ -35,6 +37,8 @@ export interface Landed {
 /** A fact on its way. */
 export interface Flight {
   readonly cell: Cell
+  /** The spans of those who wait for it, where a tracer listens. */
+  readonly askers: ReadonlyArray<Tracer.AnySpan>
   /** What is known of it and too old to answer, unless nothing else does. */
   old: Fact | null
   /** Answers whoever waits, now or later, and is bought all the same. */
@@ -46,6 +50,7 @@ export interface Flight {
 type Listener = (exit: Exit.Exit<Landed, PaidError>) => void
 
 interface Waited extends Flight {
+  readonly askers: Array<Tracer.AnySpan>
   waiters: number
   meanwhile: Landed | null
   readonly listeners: Array<Listener>
@@ -183,6 +188,7 @@ export const make = (options: {
       }
       const made: Waited = {
         cell,
+        askers: [],
         old: null,
         waiters: 0,
         meanwhile: null,
@@ -284,7 +290,7 @@ export const make = (options: {
         })
         const rest = Effect.flatMap(Clock.currentTimeMillis, (now) =>
           Effect.sleep(Math.max(0, group.since + wait - now))
-        )
+        ).pipe(spanned("Batcher.gather", { attributes: { "seo.operation": group.operation } }))
         return Effect.zipRight(Effect.ensuring(rest, over), leave(group))
       })
 
@@ -318,7 +324,12 @@ export const make = (options: {
         return isFirst ? started(Effect.zipRight(Effect.yieldNow(), look(group))) : Effect.void
       })
 
-    const want: Batcher["want"] = (groupId, cells, work) => {
+    const wantedBy = (
+      asker: Tracer.AnySpan | undefined,
+      groupId: string,
+      cells: ReadonlyArray<Cell>,
+      work: () => Work
+    ): Effect.Effect<ReadonlyArray<Landed>, PaidError> => {
       const awaited = Effect.async<ReadonlyArray<Landed>, PaidError>((resume) => {
         const answers: Array<Landed> = []
         const joined: Array<Waited> = []
@@ -340,9 +351,10 @@ export const make = (options: {
           if (one === undefined) {
             // It landed between the opening and here.
             leave()
-            return resume(want(groupId, cells, work))
+            return resume(wantedBy(asker, groupId, cells, work))
           }
           one.waiters++
+          if (asker !== undefined) one.askers.push(asker)
           joined.push(one)
           if (one.meanwhile !== null) answer(i, one.meanwhile)
           else {
@@ -363,6 +375,9 @@ export const make = (options: {
           : Effect.zipRight(Effect.uninterruptible(open(groupId, cells, work)), awaited)
       })
     }
+
+    const want: Batcher["want"] = (groupId, cells, work) =>
+      Effect.withFiberRuntime((fiber) => wantedBy(askerOf(fiber), groupId, cells, work))
 
     return { want }
   })

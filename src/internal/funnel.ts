@@ -16,6 +16,7 @@ import { needs } from "../scoring/signals.js"
 import type { Target } from "../Target.js"
 import { knownOnly } from "./paidCall.js"
 import { type Answer, type AskError, ranked, type Source } from "./sources.js"
+import { spanned } from "./spans.js"
 
 /** A site on its way to a verdict. */
 export interface Candidate {
@@ -436,7 +437,15 @@ export const make = ({ maxUnits, onStage, profile, sources }: Options): Funnel =
         const asked = [...known, ...others.slice(0, fits)]
         if (asked.length > 0) over = (yield* askPart(group, asked, asking, "first")) ?? over
       }
-    })
+    }).pipe(
+      spanned("ProspectScorer.stage", {
+        attributes: {
+          "seo.provider": group.source.provider,
+          "seo.operation": group.source.operation,
+          "seo.targets": group.candidates.length
+        }
+      })
+    )
 
   const groups = (candidates: ReadonlyArray<Candidate>): ReadonlyArray<Group> => {
     const all = new Map<string, Group>()

@@ -1,7 +1,7 @@
 /** No answer of a store is waited for longer than a deadline, and a store that is down is not asked on every call. */
 import * as Effect from "effect/Effect"
-import * as Metric from "effect/Metric"
 import { type Await, StoreUnavailable } from "../CacheStore.js"
+import { countStoreFailure, setStoreUp, type Store } from "./metrics.js"
 
 export interface Guard {
   readonly awaited: Await
@@ -12,19 +12,12 @@ const restMillis = 1_000
 /** So many deadlines a process that is itself busy waits at the most. */
 const maxGrants = 20
 
-const up = Metric.gauge("seo_provider_store_up", {
-  description: "1 while the shared store answers, 0 while it does not"
-})
-const failed = Metric.counter("seo_provider_store_failures_total", {
-  description: "Questions that the shared store did not answer in time",
-  incremental: true
-})
-
 /** The wall clock on purpose: a socket does not run on a test's clock. */
 export const make = (
   deadlineMillis: number,
-  { gauge, threshold }: { readonly gauge: typeof up | null; readonly threshold: number } = { gauge: up, threshold: 5 }
+  { store, threshold }: { readonly store: Store; readonly threshold: number } = { store: "cache", threshold: 5 }
 ): Guard => {
+  setStoreUp(store, true)
   let failures = 0
   let restsUntil = 0
   const isUp = () => failures < threshold
@@ -36,11 +29,11 @@ export const make = (
       const told =
         failures === threshold
           ? Effect.zipRight(
-              gauge === null ? Effect.void : Metric.set(gauge, 0),
+              Effect.sync(() => setStoreUp(store, false)),
               Effect.logWarning(`The shared store is down: ${message}`)
             )
           : Effect.void
-      return Effect.zipRight(Effect.zipRight(Metric.increment(failed), told), new StoreUnavailable({ message }))
+      return Effect.zipRight(Effect.zipRight(countStoreFailure(store), told), new StoreUnavailable({ message }))
     })
   const success = <A>(value: A): Effect.Effect<A> => {
     const wasDown = !isUp()
@@ -48,7 +41,7 @@ export const make = (
     if (!wasDown) return Effect.succeed(value)
     return Effect.as(
       Effect.zipRight(
-        gauge === null ? Effect.void : Metric.set(gauge, 1),
+        Effect.sync(() => setStoreUp(store, true)),
         Effect.logInfo("The shared store is up again")
       ),
       value

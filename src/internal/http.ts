@@ -28,8 +28,9 @@ import {
 } from "../ProviderError.js"
 import * as Deadline from "./deadline.js"
 import { errorText } from "./errorText.js"
-import { countRequest, countUnits } from "./metrics.js"
+import { countRequest, countRetry, countUnits, timedRequest } from "./metrics.js"
 import { isResent, parseRetryAfter, type RetryOptions, retryPolicy } from "./retry.js"
+import { about, annotate, spanned } from "./spans.js"
 import { version } from "./version.js"
 
 export interface ConnectOptions {
@@ -70,7 +71,6 @@ const codeOf = (u: unknown, depth = 8): unknown => {
 }
 
 const names = { ahrefs: "Ahrefs", se_ranking: "SE Ranking" } as const
-const modules = { ahrefs: "Ahrefs", se_ranking: "SERanking" } as const
 const isSendable = /^[\x21-\x7e]+$/
 
 const advice: Record<Refusal["_tag"], string> = {
@@ -301,14 +301,30 @@ export const connect = (
           Effect.catchSomeDefect(transportError),
           Effect.mapError((error) => unanswered(attempt, error)),
           Effect.flatMap((response) =>
-            response.status >= 200 && response.status < 300 ? accept(response) : refuse(response)
+            Effect.zipRight(
+              annotate("http.response.status_code", response.status),
+              response.status >= 200 && response.status < 300 ? accept(response) : refuse(response)
+            )
           )
         ),
         () => unavailable(attempt, "did not answer in time", true, options.resendTimedOut)
+      ).pipe(
+        spanned(`http.client ${method}`, {
+          kind: "client",
+          attributes: { ...about(wire, operation), "http.request.method": method },
+          result: ({ charge: { amount, unit }, result }) => ({
+            ...(amount !== null && { "seo.units": amount, "seo.unit": unit }),
+            ...(Either.isLeft(result) && { "error.type": result.left._tag })
+          })
+        })
       )
       // What was bought is settled around it, outside the deadline: a slow `onCharge` cannot lose a paid answer.
       const attempted = Effect.tapBoth(
-        Effect.map(answered, ({ charge, result }): Answered<A> => ({ charge, result, told: tell(charge) })),
+        Effect.map(timedRequest(wire.provider, operation.name, answered), ({ charge, result }): Answered<A> => ({
+          charge,
+          result,
+          told: tell(charge)
+        })),
         {
           onFailure: (error) => countRequest(wire.provider, operation.name, error._tag),
           onSuccess: ({ result }) =>
@@ -320,7 +336,7 @@ export const connect = (
       const again = (failure: E) => {
         let replay = true
         return Effect.suspend(() => {
-          if (!replay) return once
+          if (!replay) return Effect.zipRight(countRetry(wire.provider, operation.name), once)
           replay = false
           return Effect.zipRight(
             Effect.logDebug(`${failure._tag}: ${failure.message} It is sent again.`),
@@ -328,13 +344,6 @@ export const connect = (
           )
         }).pipe(Effect.retry(policy))
       }
-      return once.pipe(
-        Effect.catchIf(isResent, again),
-        Effect.withSpan(`${modules[wire.provider]}.${operation.name}`, {
-          kind: "client",
-          captureStackTrace: false,
-          attributes: { "seo.provider": wire.provider, "seo.operation": operation.name }
-        })
-      )
+      return Effect.catchIf(once, isResent, again)
     }
   })

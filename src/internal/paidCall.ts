@@ -38,9 +38,10 @@ import * as Batcher from "./batcher.js"
 import { Claims } from "./claims.js"
 import { type Answered, type ConnectOptions, connect } from "./http.js"
 import { batches, collect } from "./input.js"
-import { countFacts } from "./metrics.js"
+import { countClaims, countFacts, countRefusal } from "./metrics.js"
 import * as Payment from "./payment.js"
 import { isScopeName, rowKey, scopeOf, stem } from "./scope.js"
+import { about, nameOf, spanned } from "./spans.js"
 
 export interface Options extends ConnectOptions, Payment.Options {
   readonly batchWait?: Duration.DurationInput | undefined
@@ -131,6 +132,18 @@ const maxSplits = 16
 
 const cellsOf = (flights: ReadonlyArray<Batcher.Flight>) => flights.map(({ cell }) => cell)
 
+/** What a look-up found, of whatever age. */
+const hitsOf = (found: ReadonlyArray<Fact | undefined>) => ({
+  "cache.hits": found.filter((fact) => fact !== undefined).length
+})
+
+/** Where the facts of an answer came from. */
+const countsOf = (answer: ReadonlyArray<Batcher.Landed>) => {
+  const counts = { "cache.fresh": 0, "cache.stale": 0, "cache.bought": 0 }
+  for (const { state } of answer) counts[`cache.${state}`]++
+  return counts
+}
+
 const nobody: Spender.Spender = { tenant: null, job: null }
 
 export const make = (
@@ -178,7 +191,12 @@ export const make = (
 
     /** Takes an answer apart, keeps the facts and lands those who wait for them. */
     const keep =
-      <I, A>(facts: Facts<I, A>, { cells, columns, limit }: Question, flights: ReadonlyArray<Batcher.Flight>) =>
+      <I, A>(
+        operation: Operation<I, A>,
+        facts: Facts<I, A>,
+        { cells, columns, limit }: Question,
+        flights: ReadonlyArray<Batcher.Flight>
+      ) =>
       ({ charge, told }: Answered<A>, value: A): Effect.Effect<void> =>
         Effect.gen(function* () {
           const now = yield* Clock.currentTimeMillis
@@ -200,7 +218,11 @@ export const make = (
             entries.push({ key, scope, target, fact, life })
           })
           // Whoever asks waits until the charge is told, but for no store; the claims are held until it is done.
-          const storing = yield* Effect.fork(cache.setMany(entries))
+          const storing = yield* Effect.fork(
+            spanned("ProviderCache.setMany", {
+              attributes: { ...about(wire, operation), "seo.facts": entries.length }
+            })(cache.setMany(entries))
+          )
           yield* told
           for (const { cell, land } of flights) {
             const fact = known.get(cell.key)
@@ -211,7 +233,7 @@ export const make = (
 
     /** What is stale may answer where the provider does not. */
     const landStale = (flights: ReadonlyArray<Batcher.Flight>, error: PaidError): Effect.Effect<void> =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
         const window = staleWindow(windows, error)
         for (const { land, old } of flights) {
           land(
@@ -220,6 +242,7 @@ export const make = (
               : Exit.fail(error)
           )
         }
+        return countRefusal(wire.provider, error.operation, error)
       })
 
     /** One call, or, where it is refused for some of its facts, as many as it takes to leave those out. */
@@ -246,7 +269,11 @@ export const make = (
       }
       return Effect.catchAll(
         Effect.map(
-          send(operation, input, payment.paid(operation, input, turn, cellsOf(flights), keep(facts, asked, flights))),
+          send(
+            operation,
+            input,
+            payment.paid(operation, input, turn, cellsOf(flights), keep(operation, facts, asked, flights))
+          ),
           () => {
             // They have landed by now, unless an operation splits its answers wrongly: a defect is told, nobody waits for ever.
             for (const { land } of flights)
@@ -314,12 +341,15 @@ export const make = (
       (batch: ReadonlyArray<Batcher.Flight>, giveBack: Batcher.GiveBack, permit: Permit): Effect.Effect<void> =>
         Effect.gen(function* () {
           const limit = facts.limit(input)
+          const attributes = (count: number) => ({ ...about(wire, operation), "seo.facts": count })
           /** Lands what has become known meanwhile; what is left is still to be bought. */
           const landKnown = (flights: ReadonlyArray<Batcher.Flight>) =>
             Effect.flatMap(
               // Unknown is bought here: the policy was asked before.
               Effect.orElseSucceed(
-                cache.readMany(flights.map(({ cell }) => cell)),
+                spanned("ProviderCache.readMany", { attributes: attributes(flights.length), result: hitsOf })(
+                  cache.readMany(flights.map(({ cell }) => cell))
+                ),
                 (): ReadonlyArray<Fact | undefined> => []
               ),
               (facts) =>
@@ -339,20 +369,34 @@ export const make = (
           // As one step: what is won and not held would never be let go of.
           const { at, mine } = yield* Effect.uninterruptible(
             Effect.gen(function* () {
-              const { at, won } = yield* Effect.catchAll(claims.acquire(rows), ({ message }) =>
-                Effect.as(Effect.logWarning(`Claims cannot be made, others may buy the same: ${message}`), {
-                  at: 0,
-                  won: rows.map(() => true)
+              const claimed = claims.acquire(rows).pipe(
+                spanned("Claims.acquire", {
+                  attributes: { ...about(wire, operation), "seo.targets": rows.length },
+                  result: ({ won }) => ({ "seo.claimed": won.filter((isWon) => isWon).length })
                 })
               )
+              const { at, isTold, won } = yield* Effect.matchEffect(claimed, {
+                onFailure: ({ message }) =>
+                  Effect.as(Effect.logWarning(`Claims cannot be made, others may buy the same: ${message}`), {
+                    at: 0,
+                    isTold: false,
+                    won: rows.map(() => true)
+                  }),
+                onSuccess: ({ at, won }) => Effect.succeed({ at, isTold: true, won })
+              })
               const mine = rows.filter((_, i) => won[i])
+              yield* countClaims(wire.provider, operation.name, isTold ? "won" : "unavailable", mine.length)
+              yield* countClaims(wire.provider, operation.name, "waited", rows.length - mine.length)
               if (mine.length > 0) yield* claims.hold(mine)
               return { at, mine: new Set(mine) }
             })
           )
           const others = batch.filter(({ cell }) => !mine.has(cell.row))
           if (others.length > 0) {
-            yield* giveBack(others, Effect.zipRight(claims.changed(rowsOf(others), at), landKnown(others)))
+            const waiting = spanned("Claims.changed", { attributes: attributes(others.length) })(
+              claims.changed(rowsOf(others), at)
+            )
+            yield* giveBack(others, Effect.zipRight(waiting, landKnown(others)))
           }
           if (mine.size === 0) return
           const left = yield* landKnown(batch.filter(({ cell }) => mine.has(cell.row)))
@@ -365,19 +409,35 @@ export const make = (
             ([part, flights]) => purchase(operation, facts, part, flights, turn, { left: maxSplits }),
             { discard: true, concurrency: parts.length === 1 ? 1 : "unbounded" }
           )
-        }).pipe(Effect.scoped)
+        }).pipe(
+          Effect.scoped,
+          spanned("PaidCall.buy", {
+            attributes: {
+              ...about(wire, operation),
+              "seo.targets": new Set(batch.map(({ cell }) => cell.subject)).size,
+              "seo.facts": batch.length
+            },
+            askers: batch.flatMap(({ askers }) => askers)
+          })
+        )
 
     /** Lands what the cache knows; what it does not know, or knows no more, is to be bought. */
     const look =
-      <I, A>({ name }: Operation<I, A>, facts: Facts<I, A>, input: I): Batcher.Work["look"] =>
+      <I, A>(operation: Operation<I, A>, facts: Facts<I, A>, input: I): Batcher.Work["look"] =>
       (flights) =>
         Effect.gen(function* () {
           const cells = flights.map(({ cell }) => cell)
           const limit = facts.limit(input)
-          const read = yield* Effect.either(cache.getMany(cells))
+          const read = yield* Effect.either(
+            spanned("ProviderCache.getMany", {
+              attributes: { ...about(wire, operation), "seo.facts": cells.length },
+              result: hitsOf
+            })(cache.getMany(cells))
+          )
           if (Either.isLeft(read) && windows.onCacheUnavailable === "fail") {
-            const error = unavailable(name, read.left)
+            const error = unavailable(operation.name, read.left)
             for (const { land } of flights) land(Exit.fail(error))
+            yield* countRefusal(wire.provider, operation.name, error)
             return []
           }
           const found = Either.getOrElse(read, () =>
@@ -474,13 +534,18 @@ export const make = (
         }
         // An input that is about one subject cannot stand for another.
         const groupId = facts.narrow === null ? asked.cells.map(({ flightKey }) => flightKey).join() : asked.stem
-        const landed = batcher.want(groupId, asked.cells, () => ({
-          operation: name,
-          size: operation.batchSize,
-          look: look(operation, facts, input),
-          refused: landStale,
-          buy: buy(operation, facts, input)
-        }))
+        const landed = spanned(nameOf(wire.provider, name), {
+          attributes: { ...about(wire, operation), "seo.targets": asked.subjects.length },
+          result: countsOf
+        })(
+          batcher.want(groupId, asked.cells, () => ({
+            operation: name,
+            size: operation.batchSize,
+            look: look(operation, facts, input),
+            refused: landStale,
+            buy: buy(operation, facts, input)
+          }))
+        )
         return Effect.flatMap(landed, (answer) => deliver(operation, asked, answer))
       })
     }
@@ -529,7 +594,11 @@ export const make = (
       )
     }
 
-    const free: PaidCall["free"] = (operation, input) => send(operation, input, payment.free(operation.name))
+    const free: PaidCall["free"] = (operation, input) =>
+      send(operation, input, payment.free(operation.name)).pipe(
+        Effect.tapError((error) => countRefusal(wire.provider, operation.name, error)),
+        spanned(nameOf(wire.provider, operation.name), { attributes: about(wire, operation) })
+      )
 
     /** The inputs of the calls that it takes, as the batcher would make them, and what is known already. */
     const missing = <I, A>(operation: Operation<I, A>, facts: Facts<I, A>, input: I) =>

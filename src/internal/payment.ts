@@ -15,6 +15,7 @@ import type { Usage } from "../Usage.js"
 import type { Gate } from "./batcher.js"
 import type { Answered } from "./http.js"
 import { accountOf } from "./scope.js"
+import { about, spanned, waited } from "./spans.js"
 
 export interface Options {
   readonly tenant?: string | undefined
@@ -91,7 +92,7 @@ export const isOf = ({ id, of }: CreditLedger.Holder, { job, tenant }: Spender):
   of === "account" || (of === "tenant" ? tenant === id : job === id)
 
 export const make = (
-  { provider, rate, unit }: Wire,
+  wire: Wire,
   options: Options & {
     readonly apiKey: Redacted.Redacted
     readonly apiUrl?: string | undefined
@@ -99,6 +100,7 @@ export const make = (
   }
 ): Effect.Effect<Payment, never, RateLimiter.RateLimiter | CreditLedger.CreditLedger> =>
   Effect.gen(function* () {
+    const { provider, rate, unit } = wire
     const limiter = yield* RateLimiter.RateLimiter
     const ledger = yield* CreditLedger.CreditLedger
     const account = accountOf({ ...options, provider })
@@ -117,6 +119,16 @@ export const make = (
       lead: "100 millis"
     })
 
+    /** The span is of the wait alone. */
+    const inTurn = <A, E>(
+      operation: string,
+      tenant: string | null,
+      use: (permit: RateLimiter.Permit) => Effect.Effect<A, E>
+    ) =>
+      waited("RateLimiter.withPermit", about(wire, { name: operation }), (begun) =>
+        limiter.withPermit(called(operation, tenant), (permit) => Effect.zipRight(begun, use(permit)))
+      )
+
     /** The first turn is there already. */
     const turns = (first: RateLimiter.Permit | null, tenant: string | null): Turn => {
       let left = first
@@ -124,7 +136,7 @@ export const make = (
         Effect.suspend(() => {
           const permit = left
           left = null
-          return permit === null ? limiter.withPermit(called(operation, tenant), use) : use(permit)
+          return permit === null ? inTurn(operation, tenant, use) : use(permit)
         })
     }
 
@@ -132,7 +144,7 @@ export const make = (
     const free =
       (operation: string) =>
       <A>(attempt: Effect.Effect<Answered<A>, WireError>): Effect.Effect<A, WireError> =>
-        limiter.withPermit(called(operation, options.tenant ?? null), (permit) =>
+        inTurn(operation, options.tenant ?? null, (permit) =>
           Effect.flatMap(
             Effect.onExit(Effect.zipRight(permit.leaves, attempt), (exit) => permit.over(outcomeOf(exit))),
             ({ result, told }) => Effect.zipRight(told, result)
@@ -145,14 +157,15 @@ export const make = (
      */
     const paid =
       <I, A>(
-        { name, price }: Operation<I, A>,
+        operation: Operation<I, A>,
         input: I,
         turn: Turn,
         wanted: ReadonlyArray<Wanted>,
         kept: (answer: Answered<A>, value: A) => Effect.Effect<void>
       ) =>
       (attempt: Effect.Effect<Answered<A>, WireError>): Effect.Effect<A, PaidError> => {
-        const { unit, upper } = price(input)
+        const { name } = operation
+        const { unit, upper } = operation.price(input)
         const isUnpriced = upper === null
         const held: Effect.Effect<CreditLedger.Reservation | null, PaidError> =
           upper === 0
@@ -169,7 +182,16 @@ export const make = (
                   life: timeout + 60_000
                 })
                 // Prices are whole, and an id is new.
-                .pipe(Effect.catchTags({ InvalidAmount: Effect.die, ReservationClosed: Effect.die }))
+                .pipe(
+                  Effect.catchTags({ InvalidAmount: Effect.die, ReservationClosed: Effect.die }),
+                  spanned("CreditLedger.reserve", {
+                    attributes: {
+                      ...about(wire, operation),
+                      "seo.unit": unit,
+                      ...(!isUnpriced && { "seo.units": upper })
+                    }
+                  })
+                )
         return turn(name, (permit) =>
           Effect.uninterruptible(
             // What is not paid for needs no permit: others wait for it.
@@ -179,7 +201,10 @@ export const make = (
                 const booked = (what: "most" | "none" | number) => {
                   if (reservation === null) return Effect.void
                   const most = reservation.parts.reduce((all, { amount }) => all + amount, 0)
-                  return ledger.close(reservation, what === "none" ? null : what === "most" ? most : what)
+                  const amount = what === "none" ? null : what === "most" ? most : what
+                  return spanned("CreditLedger.settle", {
+                    attributes: { ...about(wire, operation), "seo.unit": unit, "seo.units": amount ?? 0 }
+                  })(ledger.close(reservation, amount))
                 }
                 return Effect.flatMap(Effect.exit(Effect.zipRight(permit.leaves, attempt)), (exit) => {
                   const over = permit.over(outcomeOf(exit))
@@ -216,7 +241,7 @@ export const make = (
     }
 
     return {
-      gate: (tenant, operation, use) => limiter.withPermit(called(operation, tenant), use),
+      gate: (tenant, operation, use) => inTurn(operation, tenant, use),
       turns,
       free,
       paid,

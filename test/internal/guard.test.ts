@@ -9,8 +9,8 @@ import * as Guard from "../../src/internal/guard.js"
 const silent = <A>() => new Promise<A>(() => undefined)
 const quietly = Logger.replace(Logger.defaultLogger, Logger.none)
 const gauge = Metric.gauge("seo_provider_store_up", {
-  description: "1 while the shared store answers, 0 while it does not"
-})
+  description: "The breaker: 1 while the shared store answers, 0 while it does not"
+}).pipe(Metric.tagged("unit", "{store}"), Metric.tagged("store", "cache"))
 const up = Effect.map(Metric.value(gauge), ({ value }) => value)
 
 describe("a store behind a guard", () => {
@@ -47,6 +47,7 @@ describe("a store behind a guard", () => {
     Effect.gen(function* () {
       yield* Metric.set(gauge, 5)
       const guard = Guard.make(1_000)
+      assert.strictEqual(yield* up, 1)
       let asked = 0
       let isDown = true
       const ask = guard.awaited(() => {
