@@ -15,7 +15,7 @@ const program = Effect.gen(function* () {
 }).pipe(
   Effect.catchTags({
     InvalidKey: ({ message }) => Console.error(message),
-    CreditsExhausted: ({ left, message }) => Console.error(message, left)
+    CreditsExhausted: ({ message }) => Console.error(message)
   })
 )
 
