@@ -39,8 +39,7 @@ const hasTag = (node: ts.Node, tag: string): boolean =>
 const commentOf = (node: ts.Node): string =>
   ts
     .getJSDocCommentsAndTags(node)
-    .filter((one) => ts.isJSDoc(one))
-    .at(-1)
+    .findLast((one) => ts.isJSDoc(one))
     ?.getText() ?? ""
 
 /** What a file declares under a name: its type, its value or both. */

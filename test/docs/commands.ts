@@ -15,6 +15,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
@@ -112,8 +113,14 @@ const environmentOf = (block: Block) =>
 const versionOf = async (name: string): Promise<string> =>
   JSON.parse(await readFile(join(root, "node_modules", name, "package.json"), "utf8")).version
 
-/** An empty project with the packed package and its peers, at the versions of this checkout. */
-const project = Effect.acquireRelease(
+/** Where a reader's commands run, and what is installed where they install the package. */
+export interface Project {
+  readonly path: string
+  readonly tarball: string
+}
+
+/** A project with the packed package and its peers, at the versions of this checkout. */
+export const reader: Effect.Effect<Project, never, Scope.Scope> = Effect.acquireRelease(
   Effect.promise(async () => {
     const path = await mkdtemp(join(tmpdir(), "effect-seo-providers-commands-"))
     const packed = await run(`npm pack --silent --ignore-scripts --pack-destination ${path}`, root, {})
@@ -137,7 +144,10 @@ const placeOf = (block: Block): "checkout" | "project" => {
 }
 
 /** What did not end as its page says. */
-export const commandErrors = (blocks: ReadonlyArray<Block>): Effect.Effect<ReadonlyArray<string>> =>
+export const commandErrors = (
+  blocks: ReadonlyArray<Block>,
+  project: Effect.Effect<Project, never, Scope.Scope> = reader
+): Effect.Effect<ReadonlyArray<string>> =>
   Effect.scoped(
     Effect.gen(function* () {
       const ci = yield* Effect.promise(() => readFile(join(root, ".ci/run"), "utf8"))

@@ -27,6 +27,8 @@ export const linkErrors = (pages: ReadonlyArray<Page>): ReadonlyArray<string> =>
       const target = path === "" ? join(root, file) : join(root, dirname(file), path)
       if (relative(root, target).startsWith("..") || !existsSync(target)) return [`${at}: there is no ${link}`]
       if (anchor === undefined) return []
-      return anchorsOf(readFileSync(target, "utf8")).has(anchor) ? [] : [`${at}: there is no heading ${link}`]
+      return anchorsOf(path === "" ? text : readFileSync(target, "utf8")).has(anchor)
+        ? []
+        : [`${at}: there is no heading ${link}`]
     })
   })
