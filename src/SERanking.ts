@@ -455,7 +455,8 @@ export const make = (
   })
 
 /**
- * The service of one account, for as long as the layer lives. Calls under way are finished before it is gone.
+ * The service of one account, for as long as the layer lives. A call that is under way when it is closed is cut off, and booked at the
+ * most it can cost.
  *
  * @since 0.1.0
  * @category Layers
