@@ -109,8 +109,14 @@ const Plan = Schema.Struct({
 
 const Usage = Schema.Array(
   Schema.Struct({
-    ...{ day: Schema.String, provider: Operation.Provider, unit: Operation.Unit, operation: Schema.String },
-    ...{ calls: Schema.Int, spent: Schema.Number, reserved: Schema.Number, saved: Schema.Number }
+    day: Schema.String,
+    provider: Operation.Provider,
+    unit: Operation.Unit,
+    operation: Schema.String,
+    calls: Schema.Int,
+    spent: Schema.Number,
+    reserved: Schema.Number,
+    saved: Schema.Number
   })
 )
 

@@ -4,7 +4,7 @@
  *
  *     npx tsx examples/redis-two-processes.ts
  */
-import { Command, Error as PlatformError, FetchHttpClient, HttpServer } from "@effect/platform"
+import { Command, type Error as PlatformError, FetchHttpClient, HttpServer } from "@effect/platform"
 import { NodeContext, NodeHttpServer, NodeRuntime, NodeStream } from "@effect/platform-node"
 import { Chunk, Config, Console, Effect, Layer, Queue, Ref, Schema, Stream } from "effect"
 import { randomUUID } from "node:crypto"
