@@ -1,18 +1,22 @@
-/** The ways a run ends early, and how each is told. */
+/** The ways a command ends early. */
 import * as Data from "effect/Data"
-import type { ProviderError } from "../ProviderError.js"
+import type { TenantError } from "../Integrations.js"
+import type { TooManyAccounts } from "../TenantProviders.js"
 
-/** Found before anything was asked, or an output file that could not be written. */
+/** The command was called wrongly, or what it is configured with is not usable. Exit code 2. */
 export class BadUsage extends Data.TaggedError("BadUsage")<{ readonly message: string }> {}
 
-/** A provider refused; everything bought before was printed. */
-export class Refused extends Data.TaggedError("Refused")<{ readonly error: ProviderError }> {
-  override get message(): string {
-    return described(this.error)
-  }
-}
+/** It was called well, but a provider, a database or a file failed it; what was done is printed. Exit code 1. */
+export class Failed extends Data.TaggedError("Failed")<{ readonly message: string }> {}
 
-/** Whoever read the output has gone. */
+/** Whoever read the output has gone. Exit code 0. */
 export class ClosedPipe extends Data.TaggedError("ClosedPipe") {}
 
-export const described = ({ _tag, message }: ProviderError): string => `${_tag}: ${message}`
+export const described = ({ _tag, message }: { readonly _tag: string; readonly message: string }): string =>
+  `${_tag}: ${message}`
+
+/** A tenant that cannot be used: as it is configured, or for now. */
+export const ofTenant = (error: TenantError | TooManyAccounts): BadUsage | Failed =>
+  error._tag === "IntegrationsUnavailable" || error._tag === "TooManyAccounts"
+    ? new Failed({ message: described(error) })
+    : new BadUsage({ message: described(error) })

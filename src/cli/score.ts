@@ -1,138 +1,298 @@
-/** The command: reads a list, rates each distinct site once, answers every line. */
-import * as Args from "@effect/cli/Args"
-import * as CliConfig from "@effect/cli/CliConfig"
+/** `score`: an answer for every line of a list. */
 import * as Command from "@effect/cli/Command"
-import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
-import type { PlatformError } from "@effect/platform/Error"
-import * as FileSystem from "@effect/platform/FileSystem"
 import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
+import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import * as Ref from "effect/Ref"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { version } from "../internal/version.js"
-import type { ProviderError } from "../ProviderError.js"
-import { BadUsage, described, Refused } from "./failure.js"
+import type { Integration } from "../Integrations.js"
+import { Provider } from "../Operation.js"
+import * as ProspectScorer from "../ProspectScorer.js"
+import * as Report from "../Report.js"
+import * as Account from "./account.js"
+import * as Answers from "./answers.js"
+import { BadUsage, described, Failed, ofTenant } from "./failure.js"
+import * as List from "./list.js"
 import * as Output from "./output.js"
-import * as Rate from "./rate.js"
-import { decode, readProspects } from "./readProspects.js"
-import { csv, json, table, visible } from "./render.js"
-import { distinctTargets, rows } from "./rows.js"
-import { source } from "./settings.js"
-import * as Store from "./store.js"
-import { countsOf } from "./summary.js"
+import * as Progress from "./progress.js"
+import { type Imports, type Prospect, readProspects } from "./readProspects.js"
+import { isColoured } from "./screen.js"
+import { plural, visible } from "./text.js"
 
-const simulation =
-  "No API key is set: these are made-up ratings of a simulated Ahrefs, and nothing is spent. " +
-  "Set AHREFS_API_KEY or SE_RANKING_API_KEY for real ones."
+export const simulation =
+  "No API key is set: these are made-up ratings of a simulated vendor, and nothing is spent. " +
+  `Set ${Provider.literals.map((provider) => `${provider.toUpperCase()}_API_KEY`).join(" or ")} for real ones.`
 
-const why = (error: PlatformError): string => (error._tag === "SystemError" ? error.reason : error.message)
+const isDatum = Schema.is(ProspectScorer.Datum)
 
-const readList = Effect.fnUntraced(function* (file: string) {
-  const fs = yield* FileSystem.FileSystem
-  const bytes = yield* Effect.mapError(
-    fs.readFile(file),
-    (error) => new BadUsage({ message: `${file} cannot be read: ${why(error)}` })
+/** `--import trustFlow=TF`, checked. */
+const importsOf = (given: Option.Option<HashMap.HashMap<string, string>>): Effect.Effect<Imports, BadUsage> =>
+  Effect.map(
+    Effect.forEach(HashMap.toEntries(Option.getOrElse(given, HashMap.empty)), ([datum, column]) =>
+      isDatum(datum)
+        ? Effect.succeed([datum, column] as const)
+        : new BadUsage({
+            message: `--import ${visible(datum)}: there is no such datum; one of ${ProspectScorer.Datum.literals.join(", ")}`
+          })
+    ),
+    (entries) => new Map(entries)
   )
-  const text = yield* Effect.try({
-    try: () => decode(bytes),
-    catch: () => new BadUsage({ message: `${file} cannot be read: it is too large` })
-  })
-  return readProspects(text)
+
+export const readList = Effect.fnUntraced(function* (file: string, imports: Imports) {
+  const { prospects, unknownColumns } = readProspects(yield* List.read(file), imports)
+  if (unknownColumns.length > 0) {
+    return yield* new BadUsage({ message: `${file} has no column ${unknownColumns.map(visible).join(", ")} to import` })
+  }
+  return prospects
 })
 
-const unwritable = (out: string) => (error: PlatformError) =>
-  new BadUsage({ message: `${out} cannot be written: ${why(error)}` })
-
-/** Opens the file as it will be written, but leaves what is in it. */
-const checkWritable = Effect.fnUntraced(function* (out: string, file: string) {
-  const fs = yield* FileSystem.FileSystem
-  const isList = yield* Effect.zipWith(fs.realPath(out), fs.realPath(file), (a, b) => a === b).pipe(
-    Effect.orElseSucceed(() => false)
+/** Sites that nothing is to be paid for. */
+export const blocklistOf = (files: ReadonlyArray<string>) =>
+  Effect.map(
+    Effect.forEach(files, (file) => readList(file, new Map())),
+    (lists): ProspectScorer.Lists => ({
+      blocklist: lists.flat().flatMap(({ input, problem }) => (problem === null ? [input] : []))
+    })
   )
-  if (isList) return yield* new BadUsage({ message: `${out} is the list itself` })
-  yield* Effect.mapError(Effect.scoped(fs.open(out, { flag: "a" })), unwritable(out))
-})
 
-const writeFile = (out: string, text: string) =>
-  Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.mapError(fs.writeFileString(out, text), unwritable(out)))
+/** What cannot be read is asked of nobody; it keeps its place. */
+export const scorable = ({ input, problem, signals }: Prospect): ProspectScorer.Input =>
+  problem !== null ? "" : signals === undefined ? input : { input, signals }
+
+const restored =
+  (prospects: ReadonlyArray<Prospect>) =>
+  (answer: ProspectScorer.ScoredProspect): ProspectScorer.ScoredProspect => {
+    const { input, problem } = prospects[answer.index]!
+    return problem === null
+      ? answer
+      : { ...answer, input, verdict: { _tag: "Excluded", reason: "invalid", message: problem } }
+  }
+
+const decodeProfile = Schema.decodeUnknownEither(Schema.parseJson(ProspectScorer.Profile), { errors: "all" })
+
+/** A profile by its name, or of a JSON file. */
+export const profileOf = (name: string) =>
+  name === "standard"
+    ? Effect.succeed(ProspectScorer.standard)
+    : name === "links-only"
+      ? Effect.succeed(ProspectScorer.linksOnly)
+      : Effect.flatMap(List.read(name), (text) =>
+          Effect.mapError(decodeProfile(text), (error) => {
+            const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
+            const texts = issues.map(({ message, path }) => `${path.join(".") || "the file"}: ${message}`)
+            return new BadUsage({ message: `${name} is no profile: ${texts.join("; ").slice(0, 500)}` })
+          })
+        )
+
+const isProvider = Schema.is(Provider)
+
+/** `1000`, where one provider is asked, or `ahrefs=1000`: units of different providers are different ones. */
+const maxUnitsOf = (given: ReadonlyArray<string>, rows: ReadonlyArray<Integration>) =>
+  Effect.map(
+    Effect.forEach(given, (text) => {
+      const [, name, amount] = /^(?:([a-z_]+)=)?(\d{1,15})$/.exec(text) ?? []
+      const provider = name ?? (rows.length === 1 ? rows[0]!.provider : undefined)
+      if (amount === undefined) {
+        return new BadUsage({ message: `--max-units ${visible(text)}: must be a whole number, or like ahrefs=1000` })
+      }
+      if (provider === undefined) {
+        const names = rows.map(({ provider }) => `${provider}=${amount}`).join(" or ")
+        return new BadUsage({ message: `--max-units ${amount}: of which provider? Their units differ: ${names}` })
+      }
+      return isProvider(provider) && rows.some((row) => row.provider === provider)
+        ? Effect.succeed([provider, Number(amount)] as const)
+        : new BadUsage({ message: `--max-units ${visible(text)}: ${visible(provider)} is not asked` })
+    }),
+    (entries): ProspectScorer.Options["maxUnits"] => Object.fromEntries(entries)
+  )
+
+export const withFreeRatings = (row: Integration): Integration =>
+  row.provider === "ahrefs" ? { ...row, metadata: { ...row.metadata, freeDomainRating: true } } : row
+
+export const checkFreeRatings = (rows: ReadonlyArray<Integration>): Effect.Effect<void, BadUsage> =>
+  rows.some(({ metadata, provider }) => provider === "ahrefs" && metadata.contract !== "platform")
+    ? Effect.void
+    : new BadUsage({
+        message: "--free-domain-rating is an offer of Ahrefs' vendor contract, which is not the one configured"
+      })
 
 // Long answers go out in pieces: a table of many rows takes long to draw.
 const pieceSize = 100
 
-interface Choices {
+interface Choices extends Account.Choice {
   readonly file: string
   readonly json: boolean
+  readonly csv: boolean
   readonly out: Option.Option<string>
+  readonly html: Option.Option<string>
+  readonly maxUnits: ReadonlyArray<string>
+  readonly profile: Option.Option<string>
+  readonly exclude: ReadonlyArray<string>
+  readonly imports: Option.Option<HashMap.HashMap<string, string>>
   readonly freeDomainRating: boolean
 }
 
-export const score = Effect.fnUntraced(
-  function* ({ file, freeDomainRating, json: isJson, out }: Choices) {
-    const prospects = yield* readList(file)
-    const rater = yield* Effect.flatMap(source(freeDomainRating), Rate.make)
-    if (Option.isSome(out)) yield* checkWritable(out.value, file)
+const scoreList = Effect.fnUntraced(function* (
+  choices: Choices,
+  prospects: ReadonlyArray<Prospect>,
+  exclude: ProspectScorer.Lists
+) {
+  const { csv, file, freeDomainRating, html, json, out } = choices
+  const { isSimulated, rows, tenant } = yield* Account.Account
+  const scorer = yield* ProspectScorer.ProspectScorer
+  if (freeDomainRating) yield* checkFreeRatings(rows)
+  const maxUnits = yield* maxUnitsOf(choices.maxUnits, rows)
+  const profile = yield* Effect.transposeOption(Option.map(choices.profile, profileOf))
+  const files = [...Option.toArray(out), ...Option.toArray(html)]
+  yield* Effect.forEach(files, (path) => List.checkWritable(path, file), { discard: true })
 
-    const format = isJson ? json : table
-    const print = yield* Output.printer({ goOnUnread: Option.isSome(out) })
-    if (rater.isSimulated) yield* isJson ? Console.error(simulation) : print(`${simulation}\n`)
+  const format = json ? Answers.json : csv ? Answers.csvLines : Answers.table(isColoured(process.stdout))
+  const print = yield* Output.printer({ goOnUnread: files.length > 0 })
+  if (isSimulated) yield* json || csv ? Console.error(simulation) : print(`${simulation}\n`)
+  if (prospects.length > 0 || csv) yield* print(format.head)
 
-    const targets = distinctTargets(prospects)
-    const refusal = yield* Ref.make(Option.none<ProviderError>())
-    const answers = targets.length === 0 ? Stream.empty : rater.rate(targets)
-    const scored = rows(prospects, answers, (error) =>
-      Effect.as(Ref.set(refusal, Option.some(error)), described(error))
-    )
+  const bar = yield* Progress.make(process.stderr)
+  const answered: Array<ProspectScorer.ScoredProspect> = []
+  let last: Pick<ProspectScorer.Summary, "failures" | "spent"> = { failures: [], spent: [] }
 
-    if (prospects.length > 0) yield* print(format.head)
-    const pieces = yield* scored.pipe(
-      Stream.chunks,
-      Stream.mapConcat(Chunk.chunksOf(pieceSize)),
-      Stream.map(Chunk.toReadonlyArray),
-      Stream.tap((piece) => print(format.rows(piece))),
-      Stream.runCollect
-    )
-    const all = Chunk.toReadonlyArray(pieces).flat()
+  const told = Effect.fnUntraced(function* (isInterrupted: boolean) {
+    const summary = ProspectScorer.summarize(answered, last)
+    const run: Answers.Run = { isSimulated, isInterrupted, inputs: prospects.length }
+    yield* bar.end
     const written = yield* Effect.either(
-      Option.match(out, { onNone: () => Effect.void, onSome: (path) => writeFile(path, csv(all)) })
+      Effect.all(
+        [
+          ...Option.toArray(
+            Option.map(out, (path) => Effect.suspend(() => List.write(path, Answers.csvFile(answered))))
+          ),
+          ...Option.toArray(
+            Option.map(html, (path) =>
+              Effect.flatMap(Clock.currentTimeMillis, (at) => {
+                const used = Option.getOrElse(
+                  profile,
+                  () => rows.find(({ metadata }) => metadata.profile)?.metadata.profile ?? ProspectScorer.standard
+                )
+                const report = { profile: used, simulated: isSimulated, at }
+                return List.write(path, Report.html({ prospects: answered, summary }, report))
+              })
+            )
+          )
+        ],
+        { discard: true }
+      )
     )
-    yield* print(format.summary({ ...rater, counts: countsOf(all), ledger: yield* rater.ledger }))
-
-    const refused = yield* Ref.get(refusal)
-    if (Option.isSome(refused)) {
-      if (Either.isLeft(written)) yield* Console.error(written.left.message)
-      return yield* new Refused({ error: refused.value })
-    }
+    yield* print(format.summary(summary, run, answered))
     yield* written
+    return summary
+  })
+
+  const inputs = prospects.map(scorable)
+  const answers = scorer.score(tenant, inputs, {
+    maxUnits,
+    profile: Option.getOrUndefined(profile),
+    exclude,
+    onProgress: (progress) => {
+      last = progress
+      return bar.show(progress)
+    }
+  })
+  const restore = restored(prospects)
+  yield* answers.pipe(
+    Stream.chunks,
+    Stream.mapConcat(Chunk.chunksOf(pieceSize)),
+    Stream.map((piece) => Array.from(piece, restore)),
+    Stream.runForEach((piece) => {
+      answered.push(...piece)
+      return bar.aside(print(format.rows(piece)))
+    }),
+    Effect.catchTags({
+      InvalidProfile: ({ message }) => new BadUsage({ message }),
+      UnknownTenant: ofTenant,
+      NoIntegration: ofTenant,
+      IntegrationsUnavailable: ofTenant,
+      DuplicateIntegration: ofTenant,
+      InvalidMetadata: ofTenant,
+      UnknownMasterKey: ofTenant,
+      UndecryptableKey: ofTenant,
+      TooManyAccounts: ofTenant
+    }),
+    Effect.onInterrupt(() =>
+      bar.end.pipe(
+        Effect.zipRight(
+          Console.error(
+            "Stopped. Calls under way are paid, and waited for; the next run has all that was paid for, for nothing."
+          )
+        ),
+        Effect.zipRight(told(true)),
+        // Nobody is left to hear of more.
+        Effect.catchAll((error) => (error._tag === "ClosedPipe" ? Effect.void : Console.error(visible(error.message))))
+      )
+    )
+  )
+  const { failures } = yield* told(false)
+  const [first] = failures
+  if (first !== undefined) {
+    const others = failures.length === 1 ? "" : ` (and ${plural(failures.length - 1, "more failure")})`
+    return yield* new Failed({ message: `${described(first.error)}${others}` })
+  }
+})
+
+const score = Effect.fnUntraced(
+  function* (choices: Choices) {
+    if (choices.json && choices.csv) return yield* new BadUsage({ message: "--json or --csv, not both" })
+    const prospects = yield* Effect.flatMap(importsOf(choices.imports), (imports) => readList(choices.file, imports))
+    const exclude = yield* blocklistOf(choices.exclude)
+    const account = Account.layer(choices, choices.freeDomainRating ? withFreeRatings : undefined)
+    yield* Effect.provide(scoreList(choices, prospects, exclude), account)
   },
   Effect.scoped,
-  Effect.provide(Store.layer),
   Effect.catchTag("ClosedPipe", () => Effect.void)
 )
 
-const file = Args.text({ name: "FILE" }).pipe(
-  Args.withDescription(
-    "The list: a domain or URL a line, or a CSV (comma, semicolon or tab) whose header names a column domain, url, website, " +
-      "site, host, target, link or the like. UTF-8, or UTF-16 with a byte order mark."
-  ),
-  // What starts with a dash and is no option would be taken for a file.
-  Args.mapEffect((name) =>
-    name.startsWith("-")
-      ? Effect.fail(HelpDoc.p(`Received unknown option: '${name}' (a file of that name is ./${name})`))
-      : Effect.succeed(name)
-  )
-)
-
-const options = {
+export const options = {
+  tenant: Account.tenant,
+  provider: Account.providers,
   json: Options.boolean("json").pipe(
     Options.withDescription("Print JSON, one object a line: a prospect for every line of the list, then the summary.")
   ),
+  csv: Options.boolean("csv").pipe(Options.withDescription("Print CSV.")),
   out: Options.text("out").pipe(
     Options.withPseudoName("FILE.csv"),
-    Options.withDescription("Write the rows to this CSV file too. What is in it is replaced."),
+    Options.withDescription("Write the CSV to this file too. What is in it is replaced."),
+    Options.optional
+  ),
+  html: Options.text("html").pipe(
+    Options.withPseudoName("FILE.html"),
+    Options.withDescription("Write a report to this file too: charts and a table in one page that loads nothing."),
+    Options.optional
+  ),
+  maxUnits: Options.text("max-units").pipe(
+    Options.withPseudoName("[PROVIDER=]UNITS"),
+    Options.withDescription(
+      "Spend no more than this in this run; once for each provider, in its own unit. The best prospects are asked about first."
+    ),
+    Options.repeated
+  ),
+  profile: Options.text("profile").pipe(
+    Options.withPseudoName("NAME|FILE.json"),
+    Options.withDescription("How prospects are scored: standard (the default), links-only, or a file."),
+    Options.optional
+  ),
+  exclude: Options.text("exclude").pipe(
+    Options.withPseudoName("FILE"),
+    Options.withDescription("A list like FILE of sites that nothing is to be paid for; may be given more than once."),
+    Options.repeated
+  ),
+  imports: Options.keyValueMap("import").pipe(
+    Options.withPseudoName("DATUM=COLUMN"),
+    Options.withDescription(
+      `What the list knows already is not bought: trustFlow="Trust Flow". Data: ${ProspectScorer.Datum.literals.join(", ")}.`
+    ),
     Options.optional
   ),
   freeDomainRating: Options.boolean("free-domain-rating").pipe(
@@ -144,21 +304,8 @@ const options = {
   )
 }
 
-export const command = Command.make("score", { file, ...options }, score).pipe(
+export const command = Command.make("score", { file: List.file, ...options }, score).pipe(
   Command.withDescription(
-    "Rates a list of prospects: qualified where 30 <= Domain Rating < 90. Asks Ahrefs (AHREFS_API_KEY, AHREFS_API_URL, " +
-      "AHREFS_CONTRACT=vendor|platform), or SE Ranking (SE_RANKING_API_KEY, SE_RANKING_API_URL, SE_RANKING_CONTRACT) " +
-      "where Ahrefs has no key, or a simulation of made-up ratings where there is none at all. Exit code 0 when it ran, 1 when " +
-      "the provider refused (what was bought before is printed), 2 when it was called wrongly."
+    "Scores a list of prospects at the least cost. Without any key it runs on a simulated vendor."
   )
 )
-
-const told = (error: { readonly message: string }) => Console.error(visible(error.message))
-
-/** Takes the arguments as `process.argv` has them. */
-export const run = (argv: ReadonlyArray<string>) =>
-  Command.run(command, { name: "score", version })(argv).pipe(
-    Effect.tapErrorTag("BadUsage", told),
-    Effect.tapErrorTag("Refused", told),
-    Effect.provide(CliConfig.layer({ isCaseSensitive: true }))
-  )

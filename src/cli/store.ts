@@ -6,15 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { Keyv, type KeyvEntry } from "keyv"
-import { open } from "lmdb"
 import * as SharedState from "../SharedState.js"
+import { cacheDirectory } from "./environment.js"
 import { BadUsage } from "./failure.js"
 
 const settings = Config.all({
   redisUrl: Config.option(Config.redacted(Config.nonEmptyString("REDIS_URL"))),
-  cacheDir: Config.option(Config.nonEmptyString("SEO_CACHE_DIR")),
-  xdgCache: Config.option(Config.nonEmptyString("XDG_CACHE_HOME")),
-  home: Config.option(Config.nonEmptyString("HOME"))
+  directory: cacheDirectory
 })
 
 interface Kept {
@@ -27,6 +25,8 @@ const fileStore = (path: string) =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
     const now = () => clock.unsafeCurrentTimeMillis()
+    // An optional dependency: it is a native one.
+    const { open } = yield* Effect.tryPromise(() => import("lmdb"))
     const files = yield* Effect.acquireRelease(
       Effect.try(() => open<Kept, string>({ path, compression: true })),
       (one) => Effect.promise(() => one.close())
@@ -49,13 +49,21 @@ const fileStore = (path: string) =>
       delete: (key: string) => files.remove(key),
       clear: () => files.clearAsync()
     }
-    return new Keyv({
+    const keyv = new Keyv({
       store,
       throwOnErrors: true,
       serialize: ({ value }) => value as string,
       // Safe: what is kept are texts, whatever type the reader names.
       deserialize: (text) => ({ value: text as never, expires: undefined })
     })
+    const prefix = `${keyv.namespace}:`
+    keyv.iterator = async function* () {
+      for (const { key, value } of files.getRange({ start: prefix })) {
+        if (!key.startsWith(prefix)) return
+        if (value.until > now()) yield [key.slice(prefix.length), value.text]
+      }
+    }
+    return keyv
   })
 
 const overFile = Effect.fnUntraced(function* (dir: string) {
@@ -67,21 +75,21 @@ const overFile = Effect.fnUntraced(function* (dir: string) {
 })
 
 const layerOf = Effect.gen(function* () {
-  const { cacheDir, home, redisUrl, xdgCache } = yield* settings
+  const { directory, redisUrl } = yield* settings
   if (Option.isSome(redisUrl)) return SharedState.layerRedis({ url: redisUrl.value })
-  const path = yield* Path.Path
-  const own = (base: string) => path.join(base, "effect-seo-providers")
-  const dir = cacheDir.pipe(
-    Option.orElse(() => Option.map(xdgCache, own)),
-    Option.orElse(() => Option.map(home, (dir) => own(path.join(dir, ".cache"))))
-  )
-  if (Option.isNone(dir)) return SharedState.layerMemory()
-  const file = yield* Effect.either(overFile(dir.value))
+  if (Option.isNone(directory)) return SharedState.layerMemory()
+  const file = yield* Effect.either(overFile(directory.value))
   if (file._tag === "Right") return file.right
   return yield* new BadUsage({
-    message: `What is paid for cannot be kept in ${dir.value}. Set SEO_CACHE_DIR to a directory that can be written, or REDIS_URL`
+    message: `What is paid for cannot be kept in ${directory.value}. Set SEO_CACHE_DIR to a directory that can be written, or REDIS_URL`
   })
 })
+
+/** Whether the ledger outlives the process. */
+export const isShared: Effect.Effect<boolean> = Effect.orElseSucceed(
+  Effect.map(settings, ({ redisUrl }) => Option.isSome(redisUrl)),
+  () => false
+)
 
 /** Of the environment. */
 export const layer = Layer.unwrapScoped(layerOf).pipe(
