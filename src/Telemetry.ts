@@ -130,16 +130,17 @@ export const make = ({
       Effect.map(ledger.usage(book, { from: DateTime.subtract(now, { days: 1 }), to: now }), (rows) => {
         const today = DateTime.formatIsoDateUtc(now)
         for (const row of rows.toSorted((a, b) => b.spent - a.spent)) {
-          const tags = {
-            provider: book.provider,
-            billing_unit: book.unit,
-            tenant: labelOf(row.tenant),
-            operation: row.operation,
-            day: row.day === today ? "today" : "yesterday"
+          const { operation } = row
+          const its = row.day === today ? "today" : "yesterday"
+          const tenant = labelOf(row.tenant)
+          // The other day has a figure too: a series that is not there is not 0.
+          for (const day of ["today", "yesterday"]) {
+            const tags = { provider: book.provider, billing_unit: book.unit, tenant, operation, day }
+            const add = (one: ReturnType<typeof figures>, amount: number) => one.add(tags, day === its ? amount : 0)
+            add(usage.spent, row.spent)
+            add(usage.reserved, row.reserved)
+            add(usage.saved, row.saved)
           }
-          usage.spent.add(tags, row.spent)
-          usage.reserved.add(tags, row.reserved)
-          usage.saved.add(tags, row.saved)
         }
       })
 
