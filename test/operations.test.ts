@@ -4,15 +4,20 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Ahrefs from "../src/Ahrefs.js"
 import * as CreditLedger from "../src/CreditLedger.js"
+import * as Integrations from "../src/Integrations.js"
 import * as Operation from "../src/Operation.js"
 import * as SERanking from "../src/SERanking.js"
 import * as SharedState from "../src/SharedState.js"
 import * as Spender from "../src/Spender.js"
+import * as TenantProviders from "../src/TenantProviders.js"
 import { failureOf, hasMembers } from "./support/assertions.js"
+import { advance } from "./support/clock.js"
 import { apiKey, json, type Script, stub } from "./support/stub.js"
 
 interface Asked {
@@ -147,6 +152,27 @@ describe("an operation of one's own", () => {
       assert.lengthOf(sent, 1)
       assert.strictEqual((yield* ledger.balance({ ...book, of: "tenant", id: "acme" })).spent, 14)
     })
+  )
+
+  it.scoped("is bought for the tenant whose service it is called on", () =>
+    Effect.gen(function* () {
+      const { use } = yield* TenantProviders.TenantProviders
+      const answer = yield* use("acme", ({ ahrefs }) =>
+        Effect.flatMap(ahrefs, (service) => service.call(sizes, { words: ["a", "bb"] }))
+      ).pipe(Effect.fork, Effect.tap(advance("10 millis")), Effect.flatMap(Fiber.join))
+      assert.deepStrictEqual(answer, [1, 2])
+      const ledger = yield* CreditLedger.CreditLedger
+      const [row] = yield* ledger.usage(book)
+      hasMembers(row, { tenant: "acme", operation: "getSizes", spent: 14 })
+    }).pipe(
+      Effect.provide(
+        TenantProviders.layer().pipe(
+          Layer.provide(Integrations.layerStatic({ acme: [{ provider: "ahrefs", apiKey: Redacted.make(apiKey) }] })),
+          Layer.provide(Layer.sync(HttpClient.HttpClient, () => stub(answering).client)),
+          Layer.provideMerge(SharedState.layerMemory())
+        )
+      )
+    )
   )
 
   it.scoped("works with SE Ranking alike", () =>
