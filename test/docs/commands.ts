@@ -16,13 +16,14 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { spawn } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { AhrefsSimulator, SERankingSimulator } from "../../src/testing/index.js"
+import { setup } from "../support/globalSetup.js"
 import * as Redis from "../support/redis.js"
 import { type Block, settingsOf } from "./markdown.js"
 import { root } from "./root.js"
@@ -95,7 +96,11 @@ const served = (provider: "AHREFS" | "SE_RANKING") => {
 }
 
 const needed = {
-  redis: Effect.map(Redis.start(), ({ url }): Environment => ({ REDIS_URL: url })),
+  redis: Effect.suspend(() => {
+    // CI checks the pages before the tests, which install what the machine lacks.
+    if (spawnSync("redis-server", ["--version"], { stdio: "ignore" }).status !== 0) setup()
+    return Effect.map(Redis.start(), ({ url }): Environment => ({ REDIS_URL: url }))
+  }),
   ahrefs: served("AHREFS"),
   se_ranking: served("SE_RANKING")
 }
