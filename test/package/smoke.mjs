@@ -1,6 +1,6 @@
 // Packs the package, installs the tarball into an empty project and uses it there: types, ESM, require, closed doors.
 import { execFileSync } from "node:child_process"
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -19,7 +19,8 @@ try {
   const [packed] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", project], root))
   const names = packed.files.map(({ path }) => path)
   expect(names.includes("dist/index.d.ts") && names.includes("LICENSE"), "the tarball lacks files")
-  expect(!names.some((name) => /^(test|bench|examples)\/|^(src|dist)\/cli\//.test(name)), "the tarball holds too much")
+  expect(names.includes("dist/cli/main.js") && names.includes("dist/cli/LICENSES.txt"), "the tarball lacks the command")
+  expect(!names.some((name) => /^(test|bench|examples)\/|^src\/cli\//.test(name)), "the tarball holds too much")
 
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }))
   const peers = ["effect", "@effect/platform"].map((name) => `${name}@${versionOf(name)}`)
@@ -41,12 +42,44 @@ try {
   const answer = JSON.parse(run(process.execPath, ["consumer.js"]))
   expect(typeof answer.rating === "number" && typeof answer.traffic === "number", "the ESM program gave no rating")
 
+  writeFileSync(join(project, "list.txt"), "example.com\nnot a site\n")
+  const env = { PATH: process.env.PATH, HOME: project }
+  const scored = execFileSync(
+    join(project, "node_modules/.bin/effect-seo-providers"),
+    ["score", "list.txt", "--json", "--html", "r.html"],
+    {
+      cwd: project,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+      env
+    }
+  )
+  const lines = scored
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+  expect(lines.length === 3 && lines[0].data.domainRating.source === "ahrefs", `the command gave ${scored}`)
+  expect(lines[2].simulated && lines[2].invalid === 1, `the command's summary is ${JSON.stringify(lines[2])}`)
+  expect(readFileSync(join(project, "r.html"), "utf8").startsWith("<!doctype html>"), "the command wrote no report")
+  const installed = readdirSync(join(project, "node_modules/@effect"))
+  expect(
+    installed.every((name) => name === "platform"),
+    `embedders would install @effect/${installed}`
+  )
+
   const script = (code) => run(process.execPath, ["--input-type=commonjs", "-e", code])
   const required = script(
     `const all = require("effect-seo-providers"); console.log(Object.keys(all).join(), typeof require("effect-seo-providers/Target").make)`
   )
   expect(/\bAhrefs\b.*\bSERanking\b.* function/.test(required), `require() gave ${required}`)
-  for (const closed of ["internal/http", "ahrefs/vendor", "seranking/vendor", "cli/main", "testing/world"]) {
+  for (const closed of [
+    "internal/http",
+    "ahrefs/vendor",
+    "seranking/vendor",
+    "cli/main",
+    "report/document",
+    "testing/world"
+  ]) {
     const code = `try { require("effect-seo-providers/${closed}"); console.log("open") } catch (error) { console.log(error.code) }`
     expect(script(code).includes("ERR_PACKAGE_PATH_NOT_EXPORTED"), `${closed} is not closed`)
   }
