@@ -1,5 +1,4 @@
 /** The one place that touches node-redis: connections that never hang their callers, and come back by themselves. */
-import KeyvRedis, { createClient, createCluster, createSentinel } from "@keyv/redis"
 import * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -48,7 +47,12 @@ const reconnectStrategy = (retries: number): number => Math.min(50 * 2 ** Math.m
 const socket = { connectTimeout: 500, socketTimeout: 3_000, reconnectStrategy }
 const client = { disableOfflineQueue: true, pingInterval: 1_000, commandsQueueMaxLength: 100_000 }
 
-const open = (server: Server) => {
+type Driver = typeof import("@keyv/redis")
+
+/** It is half of the package's weight: whoever has no Redis does not load it. */
+const driver: Effect.Effect<Driver> = Effect.promise(() => import("@keyv/redis"))
+
+const open = ({ createClient, createCluster, createSentinel }: Driver, server: Server) => {
   if ("url" in server) {
     const url = Redacted.isRedacted(server.url) ? Redacted.value(server.url) : server.url
     // node-redis takes an empty one for localhost.
@@ -95,12 +99,13 @@ const digestOf = (script: string): string => {
 
 /** Comes up in the background, however long that takes: whoever asks before is told that it is down. */
 const connected = (
+  loaded: Driver,
   server: Server,
   whenUp: (client: Client) => Promise<unknown> = async () => {}
 ): Effect.Effect<Connection, ConfigError.ConfigError, Scope.Scope> =>
   Effect.gen(function* () {
     const one = yield* Effect.try({
-      try: () => open(server),
+      try: () => open(loaded, server),
       catch: () => ConfigError.InvalidData(["redis"], "is no address of a Redis server")
     })
     // Errors come with the answers; an event nobody listens to would end the process.
@@ -161,14 +166,17 @@ export const make = (
       }
     )
     // Scripts have a connection of their own: behind a large value on the same one they would wait for all of it.
-    const [values, scripts] = yield* Effect.all([connected(server), connected(server)], { concurrency: "unbounded" })
+    const loaded = yield* driver
+    const [values, scripts] = yield* Effect.all([connected(loaded, server), connected(loaded, server)], {
+      concurrency: "unbounded"
+    })
     const whenReady =
       ({ isReady }: Connection, { awaited }: Guard.Guard): Guard.Guard["awaited"] =>
       (ask) =>
         awaited(() => (isReady() ? ask() : Promise.reject(new Error("not connected"))))
     // Without a Keyv around it: at small values that alone costs as much as Redis.
     // Safe: it takes a client, a cluster or a sentinel; its types ask for the modules of its own default client.
-    const texts = new KeyvRedis(values.client as never, { namespace, throwOnErrors: true })
+    const texts = new loaded.default(values.client as never, { namespace, throwOnErrors: true })
     texts.on("error", constVoid)
     const entries: TextStore["entries"] = () => texts.iterator(namespace)
     return {
@@ -188,6 +196,6 @@ export const make = (
         }
       },
       listen: (channel, heard) =>
-        Effect.ignoreLogged(connected(server, (one) => one.subscribe(channel, heard))).pipe(Effect.asVoid)
+        Effect.ignoreLogged(connected(loaded, server, (one) => one.subscribe(channel, heard))).pipe(Effect.asVoid)
     }
   })
