@@ -68,11 +68,18 @@ describe("types", () => {
   })
 })
 
-it("tells JSON and YAML that are none", () => {
-  const blocks = page(fenced("json", "{}"), fenced("json", "{"), fenced("yaml", "a: 1"), fenced("yaml", "a: ["))
+it("tells JSON and YAML that are none, and languages that nobody checks", () => {
+  const blocks = page(
+    fenced("json", "{}"),
+    fenced("json", "{"),
+    fenced("yaml", "a: 1"),
+    fenced("yaml", "a: ["),
+    fenced("bash", "true"),
+    fenced("", "true")
+  )
   assert.deepStrictEqual(
     placesOf(dataErrors(blocks)),
-    [blocks[1], blocks[3]].map((block) => `README.md:${block?.line}`)
+    [1, 3, 4, 5].map((i) => blocks[i]).map((block) => `README.md:${block?.line}`)
   )
 })
 

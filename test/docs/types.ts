@@ -10,7 +10,7 @@ import ts from "typescript"
 import type { Block } from "./markdown.js"
 import { root } from "./root.js"
 
-const isTypeScript = ({ language }: Block): boolean => language === "ts" || language === "typescript"
+const isTypeScript = ({ language }: Block): boolean => language === "ts"
 
 /** Blocks that make up one module, by the page and the line of the first. */
 const modulesOf = (blocks: ReadonlyArray<Block>): ReadonlyArray<ReadonlyArray<Block>> => {
