@@ -6,7 +6,6 @@ import {
   InteractionModule,
   ResizeColumnsModule,
   ResizeTableModule,
-  type RowComponent,
   SortModule,
   Tabulator
 } from "tabulator-tables"
@@ -244,12 +243,14 @@ export const makeProspects = (
     holder.setAttribute("aria-readonly", "true")
 
     const shown = () => table.getRows("active")
+    let current = 0
+    /** Of the rows in view one can be reached by Tab: the current one, or else the first. */
     const renumber = () => {
-      for (const row of table.getRows("visible")) {
-        const position = row.getPosition()
-        const line = row.getElement()
-        line.tabIndex = -1
-        if (typeof position === "number") line.setAttribute("aria-rowindex", String(position + 1))
+      const visible = table.getRows("visible").map((row) => ({ line: row.getElement(), position: row.getPosition() }))
+      const stop = visible.find(({ position }) => position === current + 1) ?? visible[0]
+      for (const one of visible) {
+        one.line.tabIndex = one === stop ? 0 : -1
+        one.line.setAttribute("aria-rowindex", String(Number(one.position) + 1))
       }
     }
 
@@ -274,17 +275,26 @@ export const makeProspects = (
       current = 0
     }
 
-    let current = 0
-    const focus = (to: number) => {
+    const focus = async (to: number) => {
       const all = shown()
-      const row: RowComponent | undefined = all[Math.max(0, Math.min(all.length - 1, to))]
+      const next = Math.max(0, Math.min(all.length - 1, to))
+      const row = all[next]
       if (row === undefined) return
-      current = all.indexOf(row)
-      void table.scrollToRow(row, "nearest", false).then(() => {
-        const line = row.getElement()
-        line.tabIndex = -1
-        line.focus({ preventScroll: true })
-      })
+      current = next
+      const line = row.getElement()
+      const view = holder.querySelector(".tabulator-tableholder")
+      const height = table.getRows("visible")[0]?.getElement().offsetHeight ?? 0
+      if (!line.isConnected && view !== null) {
+        // As by hand: Tabulator draws what has come into view in a later frame.
+        view.scrollTop = next * height
+        for (let frame = 0; frame < 60 && !line.isConnected; frame++) {
+          await new Promise((resolve) => requestAnimationFrame(resolve))
+        }
+      }
+      if (current !== next) return
+      renumber()
+      line.tabIndex = 0
+      line.focus()
     }
     const page = 12
     const moves: Readonly<Record<string, () => number>> = {
@@ -301,9 +311,9 @@ export const makeProspects = (
       if (target.closest(".tabulator-header") !== null || event.altKey || event.ctrlKey || event.metaKey) return
       const isRow = target.classList.contains("tabulator-row")
       const move = moves[event.key]
-      if (move !== undefined) {
+      if (isRow && move !== undefined) {
         event.preventDefault()
-        focus(isRow ? move() : event.key === "End" ? rows.length : event.key === "Home" ? 0 : current)
+        void focus(move())
       } else if (event.key === "Enter" && isRow) {
         event.preventDefault()
         const row = shown()[current]
@@ -332,7 +342,8 @@ export const makeProspects = (
         for (const { box } of boxes) box.checked = true
         apply()
       })
-      holder.querySelector(".tabulator-tableholder")?.setAttribute("aria-label", "Rows")
+      // Its rows have the focus; what is neither a row nor of them must not.
+      holder.querySelector(".tabulator-tableholder")?.removeAttribute("tabindex")
     })
     addEventListener("beforeprint", () => {
       // Safe: the rows are those above.
