@@ -112,7 +112,7 @@ const policy = [
  * markup; the file's Content-Security-Policy lets nothing be loaded, sent or run but its own script. Ratings of Ahrefs' free
  * operation are shown with the attribution they ask for.
  *
- * About 2 MB for 1,000 prospects; it stays smooth with 10,000. Opens in browsers from 2024 on.
+ * About 1.5 MB for 1,000 prospects and 8 MB for 10,000, of which the table draws the rows in view alone. Opens in browsers from 2024 on.
  *
  * @since 0.1.0
  * @category Constructors

@@ -244,10 +244,18 @@ export const makeProspects = (
 
     const shown = () => table.getRows("active")
     let current = 0
-    /** Of the rows in view one can be reached by Tab: the current one, or else the first. */
+    /** How far a row stands out of the view: above it below 0, below it above 0. */
+    const outside = (line: HTMLElement): number => {
+      const view = holder.querySelector(".tabulator-tableholder")
+      if (view === null) return 0
+      const top = line.getBoundingClientRect().top - view.getBoundingClientRect().top
+      return Math.min(0, top) + Math.max(0, top + line.offsetHeight - view.clientHeight)
+    }
+    /** One of the rows that are wholly in view can be reached by Tab: the current one, or else the first. */
     const renumber = () => {
       const visible = table.getRows("visible").map((row) => ({ line: row.getElement(), position: row.getPosition() }))
-      const stop = visible.find(({ position }) => position === current + 1) ?? visible[0]
+      const whole = visible.filter(({ line }) => outside(line) === 0)
+      const stop = whole.find(({ position }) => position === current + 1) ?? whole[0]
       for (const one of visible) {
         one.line.tabIndex = one === stop ? 0 : -1
         one.line.setAttribute("aria-rowindex", String(Number(one.position) + 1))
@@ -292,9 +300,11 @@ export const makeProspects = (
         }
       }
       if (current !== next) return
+      if (view !== null) view.scrollTop += outside(line)
       renumber()
       line.tabIndex = 0
-      line.focus()
+      // The scrolling of a browser that brings a row into view sends Tabulator back to the first.
+      line.focus({ preventScroll: true })
     }
     const page = 12
     const moves: Readonly<Record<string, () => number>> = {
