@@ -2,6 +2,7 @@ import { credits } from "./credits.js"
 import { decode } from "./decode.js"
 import type { Section } from "./measure.js"
 import { hits } from "./hits.js"
+import { imports } from "./imports.js"
 import { ledger } from "./ledger.js"
 import { limiter } from "./limiter.js"
 import { overhead } from "./overhead.js"
@@ -13,6 +14,7 @@ import { target } from "./target.js"
 
 export const sections: Readonly<Record<string, Section>> = {
   target,
+  import: imports,
   overhead,
   decode,
   stream,
