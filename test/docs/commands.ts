@@ -18,6 +18,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
+import { existsSync } from "node:fs"
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:http"
 import { tmpdir } from "node:os"
@@ -127,6 +128,7 @@ export interface Project {
 /** A project with the packed package and its peers, at the versions of this checkout. */
 export const reader: Effect.Effect<Project, never, Scope.Scope> = Effect.acquireRelease(
   Effect.promise(async () => {
+    if (!existsSync(join(root, "dist/index.js"))) throw new Error("There is no dist to pack: npm run build comes first")
     const path = await mkdtemp(join(tmpdir(), "effect-seo-providers-commands-"))
     const packed = await run(`npm pack --silent --ignore-scripts --pack-destination ${path}`, root, {})
     const tarball = join(path, packed.output.trim().split("\n").at(-1) ?? "")
@@ -157,19 +159,32 @@ export const commandErrors = (
     Effect.gen(function* () {
       const ci = yield* Effect.promise(() => readFile(join(root, ".ci/run"), "utf8"))
       const { path, tarball } = yield* project
+      /** Pages say the same thing twice: it is run once. */
+      const ended = new Map<string, Ended>()
       return yield* Effect.forEach(blocks, (block) =>
         Effect.scoped(
           Effect.gen(function* () {
             const file = settingsOf(block, "file")?.["name"]
-            if (file !== undefined) yield* Effect.promise(() => writeFile(join(path, file), block.code))
+            if (file !== undefined) {
+              yield* Effect.promise(() => writeFile(join(path, file), block.code))
+              ended.clear()
+            }
             if (block.language !== "sh") return []
             const at = `${block.file}:${block.line}`
-            const environment = yield* environmentOf(block)
             const { missing, script } = withoutCi(block.code, ci)
-            const cwd = placeOf(block) === "checkout" ? root : path
-            const { code, output } = yield* Effect.promise(() =>
-              run(withTarball(script, tarball), cwd, { SEO_CACHE_DIR: join(path, "cache"), ...environment })
-            )
+            const place = placeOf(block)
+            const id = JSON.stringify([place, script, settingsOf(block, "sh")?.["needs"]])
+            const before = ended.get(id)
+            const environment = before === undefined ? yield* environmentOf(block) : {}
+            const { code, output } =
+              before ??
+              (yield* Effect.promise(() =>
+                run(withTarball(script, tarball), place === "checkout" ? root : path, {
+                  SEO_CACHE_DIR: join(path, "cache"),
+                  ...environment
+                })
+              ))
+            ended.set(id, { code, output })
             const wanted = Number(settingsOf(block, "sh")?.["exit"] ?? 0)
             const wrong = code === wanted ? [] : [`${at}: ended with ${code}, not ${wanted}:\n${output.slice(-2_000)}`]
             return [...missing.map((command) => `${at}: .ci/run does not run "${command}"`), ...wrong]
