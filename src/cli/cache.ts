@@ -5,6 +5,7 @@ import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { StoreUnavailable } from "../CacheStore.js"
 import { Provider } from "../Operation.js"
 import { ProviderCache, type Stats } from "../ProviderCache.js"
 import { wireOf } from "../internal/openProvider.js"
@@ -15,7 +16,8 @@ import * as Output from "./output.js"
 import * as Store from "./store.js"
 import { count, headed, jsonLine, nameOf, plural, table, units, visible } from "./text.js"
 
-const failed = (error: { readonly _tag: string; readonly message: string }) => new Failed({ message: described(error) })
+const failed = (error: StoreUnavailable) =>
+  new Failed({ message: `What is kept cannot be reached at REDIS_URL or in SEO_CACHE_DIR (${described(error)})` })
 
 const unitOf = ({ contract, provider }: Stats) => wireOf({ provider, metadata: { contract } }).unit
 

@@ -32,9 +32,15 @@ const command = Command.make(name).pipe(
 
 const told = (error: { readonly message: string }) => Console.error(visible(error.message))
 
+/** `--option=value` as two arguments: an option that may be repeated is found by its name alone. */
+const separated = (argument: string): ReadonlyArray<string> => {
+  const [, option, value] = /^(--[a-z-]+)=(.+)$/s.exec(argument) ?? []
+  return option === undefined || value === undefined ? [argument] : [option, value]
+}
+
 /** Takes the arguments as `process.argv` has them. */
 export const run = (argv: ReadonlyArray<string>) =>
-  Command.run(command, { name, version })(argv).pipe(
+  Command.run(command, { name, version })(argv.flatMap(separated)).pipe(
     Effect.tapErrorTag("BadUsage", told),
     Effect.tapErrorTag("Failed", told),
     Effect.provide(CliConfig.layer({ isCaseSensitive: true }))

@@ -37,13 +37,16 @@ const ofUrl = (url: Redacted.Redacted) => {
   )
 }
 
-/** The driver's own message can quote the URL, and with it a password. */
-const unreachable = () => new Failed({ message: "The database at SEO_DATABASE_URL cannot be opened" })
+/** The driver's own message, which may be a defect, can quote the URL, and with it a password. */
+const opened = (layer: Layer.Layer<SqlClient.SqlClient, unknown>): Layer.Layer<SqlClient.SqlClient, Failed> =>
+  Layer.catchAllCause(layer, () =>
+    Layer.fail(new Failed({ message: "The database at SEO_DATABASE_URL cannot be opened" }))
+  )
 
 export const layer: Layer.Layer<SqlClient.SqlClient, BadUsage | Failed, FileSystem.FileSystem> = Layer.unwrapEffect(
   Effect.gen(function* () {
     const { directory, url } = yield* Effect.mapError(settings, (error) => new BadUsage({ message: messages(error) }))
-    if (Option.isSome(url)) return Layer.catchAll(yield* ofUrl(url.value), () => Layer.fail(unreachable()))
+    if (Option.isSome(url)) return opened(yield* ofUrl(url.value))
     if (Option.isNone(directory)) {
       return yield* new BadUsage({ message: "There is no place for the tenants: set SEO_DATABASE_URL" })
     }
@@ -53,7 +56,7 @@ export const layer: Layer.Layer<SqlClient.SqlClient, BadUsage | Failed, FileSyst
       fs.makeDirectory(dir, { recursive: true, mode: 0o700 }),
       () => new BadUsage({ message: `${dir} cannot be made: set SEO_DATABASE_URL` })
     )
-    return Layer.catchAll(yield* ofUrl(Redacted.make(`file:${dir}/integrations.db`)), () => Layer.fail(unreachable()))
+    return opened(yield* ofUrl(Redacted.make(`file:${dir}/integrations.db`)))
   })
 )
 

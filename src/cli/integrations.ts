@@ -6,7 +6,6 @@ import * as Chunk from "effect/Chunk"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -93,12 +92,9 @@ const typedKey = (provider: Provider) =>
     return key === "" ? yield* new BadUsage({ message: "No key was given" }) : Redacted.make(key)
   })
 
-const parseJson = Schema.decodeUnknownEither(Schema.parseJson())
-
-/** What is in the file may be anything, also a key: nothing of it is told. */
 const metadataOf = Effect.fnUntraced(function* (file: string) {
   if (file === "-") return yield* new BadUsage({ message: "--metadata needs a file: standard input is for the key" })
-  return yield* Either.mapLeft(parseJson(yield* List.read(file)), () => new BadUsage({ message: `${file} is no JSON` }))
+  return yield* List.readJson(file)
 })
 
 interface Row extends Integrations.Which {

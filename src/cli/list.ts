@@ -5,6 +5,8 @@ import * as NodeStream from "@effect/platform-node/NodeStream"
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { BadUsage, Failed } from "./failure.js"
 import { decode } from "./readProspects.js"
@@ -17,7 +19,7 @@ export const file = Args.text({ name: "FILE" }).pipe(
   // What starts with a dash and is no option would be taken for a file.
   Args.mapEffect((name) =>
     name.startsWith("-") && name !== "-"
-      ? Effect.fail(HelpDoc.p(`Received unknown option: '${name}' (a file of that name is ./${name})`))
+      ? Effect.fail(HelpDoc.p(`'${name}' is no option, or is given twice (a file of that name is ./${name})`))
       : Effect.succeed(name)
   )
 )
@@ -44,6 +46,13 @@ export const read = Effect.fnUntraced(function* (file: string) {
     ? standardInput
     : Effect.mapError(fs.readFile(file), (error) => unreadable(file, why(error)))
   return yield* Effect.try({ try: () => decode(bytes), catch: () => unreadable(file, "it is too large") })
+})
+
+const parseJson = Schema.decodeUnknownEither(Schema.parseJson())
+
+/** What is in the file may be anything, also a key: nothing of it is told. */
+export const readJson = Effect.fnUntraced(function* (file: string) {
+  return yield* Either.mapLeft(parseJson(yield* read(file)), () => new BadUsage({ message: `${file} is no JSON` }))
 })
 
 /** Opens the file as it will be written, but leaves what is in it. */

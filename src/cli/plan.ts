@@ -77,8 +77,7 @@ const plan = Effect.fnUntraced(
       const { duplicates, excluded, inputs, invalid, sites } = counts
       yield* print(
         [
-          headed(heads, widths),
-          stages.length === 0 ? "" : table(stages.map(cellsOf), widths),
+          stages.length === 0 ? "" : headed(heads, widths) + table(stages.map(cellsOf), widths),
           `\n${plural(inputs, "prospect")}: ${count(sites)} to ask about, ${count(excluded)} excluded, ${count(invalid)} invalid, ` +
             `${count(duplicates)} duplicates\n`,
           ...rows.flatMap(({ provider }) => totalOf(provider, stages)).map((line) => `${line}\n`),

@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Progress } from "../ProspectScorer.js"
+import { isErasable } from "./screen.js"
 import { count, nameOf, units } from "./text.js"
 
 export interface Bar {
@@ -38,7 +39,7 @@ const textOf = ({ answered, remaining, spent, stage, total }: Progress) => ({
 
 /** The bar counts the sites of the stage under way: a window's answers come together at its end. */
 export const make = (stream: NodeJS.WriteStream): Effect.Effect<Bar, never, Scope.Scope> => {
-  if (!stream.isTTY) return Effect.succeed(none)
+  if (!isErasable(stream)) return Effect.succeed(none)
   return Effect.gen(function* () {
     const bar = new SingleBar({ ...options, stream })
     let last: Progress | undefined

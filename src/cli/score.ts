@@ -5,7 +5,7 @@ import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as HashMap from "effect/HashMap"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
@@ -30,17 +30,33 @@ export const simulation =
 
 const isDatum = Schema.is(ProspectScorer.Datum)
 
+/** What is given for each of several names, once. */
+const once = <K extends string, V>(
+  option: string,
+  entries: ReadonlyArray<readonly [K, V]>
+): Effect.Effect<ReadonlyMap<K, V>, BadUsage> => {
+  const map = new Map(entries)
+  const twice = Array.from(map.keys()).filter((name) => entries.filter(([one]) => one === name).length > 1)
+  return twice.length === 0
+    ? Effect.succeed(map)
+    : new BadUsage({ message: `${option}: ${twice.join(" and ")} is given more than once` })
+}
+
 /** `--import trustFlow=TF`, checked. */
-const importsOf = (given: Option.Option<HashMap.HashMap<string, string>>): Effect.Effect<Imports, BadUsage> =>
-  Effect.map(
-    Effect.forEach(HashMap.toEntries(Option.getOrElse(given, HashMap.empty)), ([datum, column]) =>
-      isDatum(datum)
+const importsOf = (given: ReadonlyArray<string>): Effect.Effect<Imports, BadUsage> =>
+  Effect.flatMap(
+    Effect.forEach(given, (text) => {
+      const [, datum, column] = /^([^=]*)=(.*[^\s].*)$/s.exec(text) ?? []
+      if (datum === undefined || column === undefined) {
+        return new BadUsage({ message: `--import ${visible(text)}: must be like trustFlow="Trust Flow"` })
+      }
+      return isDatum(datum)
         ? Effect.succeed([datum, column] as const)
         : new BadUsage({
             message: `--import ${visible(datum)}: there is no such datum; one of ${ProspectScorer.Datum.literals.join(", ")}`
           })
-    ),
-    (entries) => new Map(entries)
+    }),
+    (entries) => once("--import", entries)
   )
 
 export const readList = Effect.fnUntraced(function* (file: string, imports: Imports) {
@@ -73,27 +89,25 @@ const restored =
       : { ...answer, input, verdict: { _tag: "Excluded", reason: "invalid", message: problem } }
   }
 
-const decodeProfile = Schema.decodeUnknownEither(Schema.parseJson(ProspectScorer.Profile), { errors: "all" })
+const decodeProfile = Schema.decodeUnknownEither(ProspectScorer.Profile, { errors: "all" })
 
 /** A profile by its name, or of a JSON file. */
-export const profileOf = (name: string) =>
-  name === "standard"
-    ? Effect.succeed(ProspectScorer.standard)
-    : name === "links-only"
-      ? Effect.succeed(ProspectScorer.linksOnly)
-      : Effect.flatMap(List.read(name), (text) =>
-          Effect.mapError(decodeProfile(text), (error) => {
-            const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
-            const texts = issues.map(({ message, path }) => `${path.join(".") || "the file"}: ${message}`)
-            return new BadUsage({ message: `${name} is no profile: ${texts.join("; ").slice(0, 500)}` })
-          })
-        )
+export const profileOf = Effect.fnUntraced(function* (name: string) {
+  if (name === "standard") return ProspectScorer.standard
+  if (name === "links-only") return ProspectScorer.linksOnly
+  const json = yield* List.readJson(name)
+  return yield* Either.mapLeft(decodeProfile(json), (error) => {
+    const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
+    const texts = issues.map(({ message, path }) => `${path.join(".") || "the file"}: ${message}`)
+    return new BadUsage({ message: `${name} is no profile: ${texts.join("; ").slice(0, 500)}` })
+  })
+})
 
 const isProvider = Schema.is(Provider)
 
 /** `1000`, where one provider is asked, or `ahrefs=1000`: units of different providers are different ones. */
 const maxUnitsOf = (given: ReadonlyArray<string>, rows: ReadonlyArray<Integration>) =>
-  Effect.map(
+  Effect.flatMap(
     Effect.forEach(given, (text) => {
       const [, name, amount] = /^(?:([a-z_]+)=)?(\d{1,15})$/.exec(text) ?? []
       const provider = name ?? (rows.length === 1 ? rows[0]!.provider : undefined)
@@ -108,7 +122,8 @@ const maxUnitsOf = (given: ReadonlyArray<string>, rows: ReadonlyArray<Integratio
         ? Effect.succeed([provider, Number(amount)] as const)
         : new BadUsage({ message: `--max-units ${visible(text)}: ${visible(provider)} is not asked` })
     }),
-    (entries): ProspectScorer.Options["maxUnits"] => Object.fromEntries(entries)
+    (entries) =>
+      Effect.map(once("--max-units", entries), (map): ProspectScorer.Options["maxUnits"] => Object.fromEntries(map))
   )
 
 export const withFreeRatings = (row: Integration): Integration =>
@@ -133,7 +148,7 @@ interface Choices extends Account.Choice {
   readonly maxUnits: ReadonlyArray<string>
   readonly profile: Option.Option<string>
   readonly exclude: ReadonlyArray<string>
-  readonly imports: Option.Option<HashMap.HashMap<string, string>>
+  readonly imports: ReadonlyArray<string>
   readonly freeDomainRating: boolean
 }
 
@@ -288,12 +303,12 @@ export const options = {
     Options.withDescription("A list like FILE of sites that nothing is to be paid for; may be given more than once."),
     Options.repeated
   ),
-  imports: Options.keyValueMap("import").pipe(
+  imports: Options.text("import").pipe(
     Options.withPseudoName("DATUM=COLUMN"),
     Options.withDescription(
       `What the list knows already is not bought: trustFlow="Trust Flow". Data: ${ProspectScorer.Datum.literals.join(", ")}.`
     ),
-    Options.optional
+    Options.repeated
   ),
   freeDomainRating: Options.boolean("free-domain-rating").pipe(
     Options.withDescription(

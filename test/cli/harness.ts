@@ -1,49 +1,86 @@
 /** The command in this process, on the real file system and with a simulator for a network. */
-import * as Terminal from "@effect/platform/Terminal"
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as PlatformError from "@effect/platform/Error"
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as Terminal from "@effect/platform/Terminal"
+import { assert } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { mkdtempSync } from "node:fs"
+import { mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { run } from "../../src/cli/score.js"
+import { run } from "../../src/cli/command.js"
+import { Provider, Unit } from "../../src/Operation.js"
+import { ScoredProspect } from "../../src/ProspectScorer.js"
 
-const Verdict = Schema.Literal("qualified", "too_weak", "too_strong", "unknown", "invalid")
-const Line = Schema.parseJson(
-  Schema.Union(
+/** In no output, argument or file. */
+export const canary = "CANARY-7d1f"
+
+const Summary = Schema.Struct({
+  type: Schema.Literal("summary"),
+  inputs: Schema.Int,
+  invalid: Schema.Int,
+  duplicates: Schema.Int,
+  excluded: Schema.Int,
+  verdicts: Schema.Struct({
+    Qualified: Schema.Int,
+    Rejected: Schema.Int,
+    Review: Schema.Int,
+    NeedsData: Schema.Int
+  }),
+  reasons: Schema.Record({ key: Schema.String, value: Schema.Int }),
+  medianRating: Schema.NullOr(Schema.Number),
+  spent: Schema.Array(
     Schema.Struct({
-      type: Schema.Literal("prospect"),
-      input: Schema.String,
-      target: Schema.NullOr(Schema.String),
-      domainRating: Schema.NullOr(Schema.Number),
-      verdict: Verdict,
-      reason: Schema.NullOr(Schema.String)
-    }),
-    Schema.Struct({
-      type: Schema.Literal("summary"),
-      qualified: Schema.Int,
-      rejected: Schema.Int,
-      unknown: Schema.Int,
-      invalid: Schema.Int,
-      units: Schema.Struct({ ahrefs: Schema.NullOr(Schema.Number), se_ranking: Schema.NullOr(Schema.Number) }),
-      calls: Schema.Int,
-      cache: Schema.Struct({ fresh: Schema.Int, stale: Schema.Int, bought: Schema.Int }),
-      simulated: Schema.optional(Schema.Boolean),
-      attribution: Schema.optional(Schema.Struct({ text: Schema.String, url: Schema.String, license: Schema.String }))
+      provider: Provider,
+      unit: Unit,
+      spent: Schema.Number,
+      saved: Schema.Number,
+      unpriced: Schema.Int
     })
-  )
+  ),
+  failures: Schema.Array(
+    Schema.Struct({
+      provider: Provider,
+      operation: Schema.String,
+      sites: Schema.Int,
+      error: Schema.String,
+      message: Schema.String
+    })
+  ),
+  simulated: Schema.Boolean,
+  interrupted: Schema.Boolean
+})
+type Summary = typeof Summary.Type
+
+const Line = Schema.parseJson(
+  Schema.Union(Schema.Struct({ type: Schema.Literal("prospect"), ...ScoredProspect.fields }), Summary)
 )
 const decodeLine = Schema.decodeUnknownSync(Line, { onExcessProperty: "error" })
 
-/** The lines of `--json`: nothing else may be in it. */
-export const linesOf = (stdout: string): ReadonlyArray<typeof Line.Type> => {
-  const lines = stdout.split("\n")
-  return lines.slice(0, -1).map((line) => decodeLine(line))
+export interface Answers {
+  readonly prospects: ReadonlyArray<ScoredProspect>
+  readonly summary: Summary
 }
+
+/** What `score --json` printed: prospects, then the summary, and nothing else. */
+export const answersOf = (stdout: string): Answers => {
+  const lines = stdout.split("\n")
+  assert.strictEqual(lines.pop(), "")
+  const decoded = lines.map((line) => decodeLine(line))
+  const summary = decoded.pop()
+  if (summary?.type !== "summary") return assert.fail(`no summary at the end: ${stdout.slice(-200)}`)
+  return { prospects: decoded.map((line) => (line.type === "prospect" ? line : assert.fail("two summaries"))), summary }
+}
+
+/** Units by provider. */
+export const spentOf = ({ summary }: Answers): Readonly<Record<string, number>> =>
+  Object.fromEntries(summary.spent.map(({ provider, spent }) => [provider, spent]))
 
 export interface Setup {
   readonly env?: Readonly<Record<string, string>> | undefined
@@ -52,8 +89,20 @@ export interface Setup {
   readonly reads?: number | undefined
 }
 
-/** A place of its own for what a run pays for. */
-export const freshCache = () => mkdtempSync(join(tmpdir(), "score-cache-"))
+/** A directory of its own. */
+export const fresh = (): string => mkdtempSync(join(tmpdir(), "seo-cli-"))
+
+/** A file in a directory of its own. */
+export const fileOf = (text: string | Uint8Array, name = "list.txt"): string => {
+  const file = join(fresh(), name)
+  writeFileSync(file, text)
+  return file
+}
+
+export const listOf = (lines: ReadonlyArray<string>): string => fileOf(lines.join("\n"))
+
+export const domains = (count: number): ReadonlyArray<string> =>
+  Array.from({ length: count }, (_, i) => `site-${i}.com`)
 
 const noNetwork = HttpClient.make(() => Effect.dieMessage("no request was expected"))
 
@@ -64,7 +113,19 @@ const epipe = new PlatformError.BadArgument({
   cause: Object.assign(new Error("write EPIPE"), { code: "EPIPE" })
 })
 
-export const score = (
+/** What ended it: `null` where it ran, else the tag of its failure. */
+const endOf = <A, E>(exit: Exit.Exit<A, E>): string | null =>
+  Exit.match(exit, {
+    onSuccess: () => null,
+    onFailure: (cause) =>
+      Option.match(Cause.failureOption(cause), {
+        onNone: () => assert.fail(Cause.pretty(cause)),
+        onSome: (error) => String(Reflect.get(Object(error), "_tag"))
+      })
+  })
+
+/** The command as it is started, but for the exit code. */
+export const command = (
   args: ReadonlyArray<string>,
   { env = {}, httpClient = noNetwork, reads = Infinity }: Setup = {}
 ) =>
@@ -73,17 +134,23 @@ export const score = (
     const err: Array<string> = []
     const console = yield* Console.consoleWith(Effect.succeed)
     const terminal = yield* Terminal.Terminal
-    const exit = yield* run(["node", "score", ...args]).pipe(
+    const exit = yield* run(["node", "effect-seo-providers", ...args]).pipe(
       Effect.provideService(HttpClient.HttpClient, httpClient),
       Effect.provideService(Terminal.Terminal, {
         ...terminal,
         display: (text) => (out.length < reads ? Effect.sync(() => void out.push(text)) : Effect.fail(epipe))
       }),
-      Effect.withConsole({ ...console, error: (...texts) => Effect.sync(() => void err.push(...texts.map(String))) }),
-      Effect.withConfigProvider(
-        ConfigProvider.fromMap(new Map(Object.entries({ SEO_CACHE_DIR: freshCache(), ...env })))
-      ),
+      Effect.withConsole({
+        ...console,
+        log: (...texts) => Effect.sync(() => void out.push(...texts.map(String))),
+        error: (...texts) => Effect.sync(() => void err.push(...texts.map(String)))
+      }),
+      Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(env)))),
       Effect.exit
     )
-    return { exit, stdout: out.join(""), stderr: err.join("\n") }
+    const ended = { end: endOf(exit), stdout: out.join(""), stderr: err.join("\n") }
+    assert.notInclude(ended.stdout + ended.stderr, canary)
+    return ended
   }).pipe(Effect.provide(NodeContext.layer))
+
+export const score = (args: ReadonlyArray<string>, setup?: Setup) => command(["score", ...args], setup)
