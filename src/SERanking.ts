@@ -455,8 +455,8 @@ export const make = (
   })
 
 /**
- * The service of one account, for as long as the layer lives. A call that is under way when it is closed is cut off, and booked at the
- * most it can cost.
+ * The service of one account, for as long as the layer lives. Closing it waits for the calls under way, as they are paid, no longer than
+ * their time-out; nothing else is sent.
  *
  * @since 0.1.0
  * @category Layers

@@ -6,7 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 
@@ -19,10 +19,12 @@ interface Running {
 export type Deadline = <A, E, E2>(work: Effect.Effect<A, E>, onTimeout: () => E2) => Effect.Effect<A, E | E2>
 
 export const make = (limit: Duration.DurationInput): Effect.Effect<Deadline, never, Scope.Scope> =>
-  Effect.map(Effect.scope, (scope) => {
+  Effect.gen(function* () {
     const millis = Duration.toMillis(limit)
     const calls = new Set<Running>() // in the order in which they end
-    let isWatched = false
+    let watcher: Fiber.RuntimeFiber<void> | null = null
+    // Added before there is any call, it runs when the last has ended: until then they have their deadline.
+    yield* Effect.addFinalizer(() => Effect.suspend(() => (watcher === null ? Effect.void : Fiber.interrupt(watcher))))
 
     const watch: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
       for (const call of calls) {
@@ -31,32 +33,35 @@ export const make = (limit: Duration.DurationInput): Effect.Effect<Deadline, nev
         call.isLate = true
         call.fiber.unsafeInterruptAsFork(FiberId.none)
       }
-      isWatched = false
+      watcher = null
       return Effect.void
     })
 
-    // As one step: an interruption between the two would leave every later call without a deadline.
-    const begin = Effect.uninterruptible(
-      Effect.suspend(() => {
-        if (isWatched) return Effect.void
-        isWatched = true
-        return Effect.asVoid(Effect.forkIn(Effect.interruptible(watch), scope))
-      })
+    const begin = Effect.suspend(() =>
+      watcher !== null
+        ? Effect.void
+        : Effect.map(Effect.forkDaemon(Effect.interruptible(watch)), (fiber) => {
+            watcher = fiber
+          })
     )
 
     return <A, E, E2>(work: Effect.Effect<A, E>, onTimeout: () => E2): Effect.Effect<A, E | E2> =>
-      Effect.clockWith((clock) =>
-        Effect.flatMap(Effect.fork(Effect.interruptible(work)), (fiber) => {
-          const call: Running = { endsAt: clock.unsafeCurrentTimeMillis() + millis, fiber, isLate: false }
-          // Nothing to clean up when the caller is interrupted: the fiber is its child and ends with it.
-          const answer = Effect.async<A, E | E2>((resume) => {
-            fiber.addObserver((exit) => {
-              calls.delete(call)
-              resume(call.isLate ? Effect.fail(onTimeout()) : exit)
+      // As one step: an interruption in between would leave this call, or every later one, without a deadline.
+      Effect.uninterruptibleMask((restore) =>
+        Effect.clockWith((clock) =>
+          // No child: a fiber that is interrupted passes that on to its children at once, also where it is itself to go on to its end.
+          Effect.flatMap(Effect.forkDaemon(Effect.interruptible(work)), (fiber) => {
+            const call: Running = { endsAt: clock.unsafeCurrentTimeMillis() + millis, fiber, isLate: false }
+            const answer = Effect.async<A, E | E2>((resume) => {
+              fiber.addObserver((exit) => {
+                calls.delete(call)
+                resume(call.isLate ? Effect.fail(onTimeout()) : exit)
+              })
             })
+            calls.add(call)
+            const awaited = Effect.onInterrupt(restore(answer), () => Fiber.interrupt(fiber))
+            return watcher === null ? Effect.zipRight(begin, awaited) : awaited
           })
-          calls.add(call)
-          return isWatched ? answer : Effect.zipRight(begin, answer)
-        })
+        )
       )
   })

@@ -291,18 +291,23 @@ describe("calls without an answer", () => {
     })
   )
 
-  it.effect("the service can be left while a call is under way", () =>
+  it.effect("a service that is left waits for a call under way, and no longer than its deadline", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const made = yield* Scope.extend(
         makeAhrefs(() => never),
         scope
       )
-      const fiber = yield* Effect.fork(paid(made))
+      const fiber = yield* Effect.fork(Effect.exit(paid(made)))
       yield* advance("1 second")
-      yield* Scope.close(scope, Exit.void)
-      yield* Fiber.interrupt(fiber)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* advance("28 seconds")
+      assert.isFalse(made.signals[0]?.aborted)
+      assert.isTrue(Option.isNone(yield* Fiber.poll(closing)))
+      yield* advance("1 second")
+      yield* Fiber.join(closing)
       assert.isTrue(made.signals[0]?.aborted)
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(fiber)))
     })
   )
 })

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -184,6 +185,29 @@ describe("callers that leave", () => {
 })
 
 describe("a service that is closed", () => {
+  it.scoped.each(["somebody waits", "nobody waits any more"])(
+    "keeps what it is paying for, and pays for nothing else, while %s",
+    (who) =>
+      Effect.gen(function* () {
+        const slowly = (client: HttpClient.HttpClient) =>
+          HttpClient.transform(client, (answer) => Effect.delay(answer, "5 seconds"))
+        const { open, sent } = yield* made(rated, { transformClient: slowly })
+        const scope = yield* Scope.make()
+        const first = yield* Scope.extend(open(), scope)
+        const fiber = yield* Effect.fork(first.getDomainRating("a.com"))
+        yield* advance("1 second")
+        if (who !== "somebody waits") yield* Fiber.interrupt(fiber)
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* advance("1 second")
+        assert.isTrue(Option.isNone(yield* Fiber.poll(closing)))
+        yield* advance("5 seconds")
+        yield* Fiber.join(closing)
+        const second = yield* open()
+        assert.strictEqual((yield* second.getDomainRating("a.com")).domainRating, 5)
+        assert.strictEqual(sent.length, 1)
+      })
+  )
+
   it.scoped("lets go of its claims: another of the same account buys", () =>
     Effect.gen(function* () {
       const { open, sent } = yield* made((one, n) => (n === 0 ? never : rated(one)), { timeout: "1 minute" })
