@@ -126,7 +126,7 @@ describe("Report", () => {
     const { attributions, prospects } = decode(dataOf(Report.html(result)))
     const owed = result.prospects.flatMap(({ attribution }) => attribution ?? [])
     assert.isNotEmpty(owed)
-    assert.deepStrictEqual(attributions, [owed[0]])
+    assert.deepStrictEqual(attributions, owed.slice(0, 1))
     assert.deepStrictEqual(
       prospects.map(({ attribution }) => attribution !== null),
       result.prospects.map(({ attribution }) => attribution !== null)
@@ -159,7 +159,7 @@ describe("Report", () => {
       const report = decode(data)
       assert.deepStrictEqual(
         report.prospects.map(({ assessment, input, verdict }) => [input, verdict, assessment?.markers[0]?.evidence]),
-        texts.map((text) => [text, { _tag: "Excluded", reason: "invalid", message: text }, text])
+        texts.map((text) => [text, { _tag: "Excluded" as const, reason: "invalid" as const, message: text }, text])
       )
       assert.strictEqual(report.title, title)
       const signs = (html: string) => html.slice(0, html.lastIndexOf("<script>")).replace(/[^<>]/g, "")
