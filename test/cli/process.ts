@@ -139,11 +139,9 @@ export const inTerminal = (args: ReadonlyArray<string>, env: Env = {}) =>
       const screen: Screen = {
         output: () => output,
         until: (pattern) =>
-          Effect.asVoid(
-            when(() => {
-              if (pattern.test(output)) return true
-              return code === undefined ? undefined : assert.fail(`${pattern} was not written: ${output}`)
-            })
+          Effect.flatMap(
+            when(() => (pattern.test(output) ? true : code === undefined ? undefined : false)),
+            (isWritten) => (isWritten ? Effect.void : Effect.dieMessage(`${pattern} was not written: ${output}`))
           ),
         type: (text) => Effect.sync(() => child.write(text)),
         ended: Effect.tap(
