@@ -8,12 +8,14 @@ import { limiter } from "./limiter.js"
 import { overhead } from "./overhead.js"
 import { prospects } from "./prospects.js"
 import { score } from "./score.js"
+import { start } from "./start.js"
 import { stampedes } from "./stampede.js"
 import { stream } from "./stream.js"
 import { target } from "./target.js"
 
 export const sections: Readonly<Record<string, Section>> = {
   target,
+  start,
   import: imports,
   overhead,
   decode,
