@@ -1,4 +1,5 @@
 /** The one place that touches node-redis: connections that never hang their callers, and come back by themselves. */
+import type * as KeyvRedis from "@keyv/redis"
 import * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -47,7 +48,7 @@ const reconnectStrategy = (retries: number): number => Math.min(50 * 2 ** Math.m
 const socket = { connectTimeout: 500, socketTimeout: 3_000, reconnectStrategy }
 const client = { disableOfflineQueue: true, pingInterval: 1_000, commandsQueueMaxLength: 100_000 }
 
-type Driver = typeof import("@keyv/redis")
+type Driver = typeof KeyvRedis
 
 /** It is half of the package's weight: whoever has no Redis does not load it. */
 const driver: Effect.Effect<Driver> = Effect.promise(() => import("@keyv/redis"))
