@@ -1,9 +1,11 @@
 /** `cache`: what was paid for and is kept. */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
+import * as Arr from "effect/Array"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { StoreUnavailable } from "../CacheStore.js"
 import { Provider } from "../Operation.js"
@@ -82,12 +84,14 @@ const invalidate = Effect.fnUntraced(function* ({ all, ...choice }: Choices) {
       yield* Console.error(`What the account of ${names} has bought is forgotten, and will be bought again.`)
     }).pipe(Effect.provide(Account.layer(choice)))
   }
-  // What is no site may still be a URL that was asked for as it is.
-  const wrong = target.filter((text) => Target.make(text)._tag === "Left")
+  const sites = target.map((text) => Target.make(text))
+  const wrong = target.filter((_, i) => Either.isLeft(sites[i]!))
   if (wrong.length > 0) return yield* new BadUsage({ message: `${visible(wrong.join(", "))}: no domain, host or URL` })
   yield* Effect.gen(function* () {
     const cache = yield* ProviderCache
-    yield* all ? cache.invalidateAll : Effect.forEach(target, cache.invalidateTarget, { discard: true })
+    // A host or a page that was asked for is kept under its own name.
+    const names = new Set([...Arr.getRights(sites), ...target])
+    yield* all ? cache.invalidateAll : Effect.forEach(names, cache.invalidateTarget, { discard: true })
   }).pipe(Effect.catchTag("StoreUnavailable", failed), Effect.provide(Store.layer))
   const what = all ? "Everything" : plural(target.length, "site")
   yield* Console.error(`${what} forgotten: it will be bought again.`)

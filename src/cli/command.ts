@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { version } from "../internal/version.js"
 import * as Cache from "./cache.js"
 import * as Integrations from "./integrations.js"
+import * as List from "./list.js"
 import * as Plan from "./plan.js"
 import * as Score from "./score.js"
 import { visible } from "./text.js"
@@ -34,6 +35,7 @@ const told = (error: { readonly message: string }) => Console.error(visible(erro
 
 /** `--option=value` as two arguments: an option that may be repeated is found by its name alone. */
 const separated = (argument: string): ReadonlyArray<string> => {
+  if (argument === "-") return [List.stdin]
   const [, option, value] = /^(--[a-z-]+)=(.+)$/s.exec(argument) ?? []
   return option === undefined || value === undefined ? [argument] : [option, value]
 }

@@ -93,7 +93,8 @@ const typedKey = (provider: Provider) =>
   })
 
 const metadataOf = Effect.fnUntraced(function* (file: string) {
-  if (file === "-") return yield* new BadUsage({ message: "--metadata needs a file: standard input is for the key" })
+  if (file === List.stdin)
+    return yield* new BadUsage({ message: "--metadata needs a file: standard input is for the key" })
   return yield* List.readJson(file)
 })
 

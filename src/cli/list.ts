@@ -11,6 +11,9 @@ import * as Stream from "effect/Stream"
 import { BadUsage, Failed } from "./failure.js"
 import { decode } from "./readProspects.js"
 
+/** What `-` is called from `command.ts` on: options after a bare dash would not be found. */
+export const stdin = "<stdin>"
+
 export const file = Args.text({ name: "FILE" }).pipe(
   Args.withDescription(
     "The list, or - for standard input: a domain or URL a line, or a CSV (comma, semicolon or tab) whose header names a column " +
@@ -18,7 +21,7 @@ export const file = Args.text({ name: "FILE" }).pipe(
   ),
   // What starts with a dash and is no option would be taken for a file.
   Args.mapEffect((name) =>
-    name.startsWith("-") && name !== "-"
+    name.startsWith("-")
       ? Effect.fail(HelpDoc.p(`'${name}' is no option, or is given twice (a file of that name is ./${name})`))
       : Effect.succeed(name)
   )
@@ -39,10 +42,10 @@ export const standardInput: Effect.Effect<Uint8Array, BadUsage> = NodeStream.fro
   Effect.map((all) => Buffer.concat(all))
 )
 
-/** The text of a file, or of standard input where it is named `-`. */
+/** The text of a file, or of standard input. */
 export const read = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
-  const bytes = yield* file === "-"
+  const bytes = yield* file === stdin
     ? standardInput
     : Effect.mapError(fs.readFile(file), (error) => unreadable(file, why(error)))
   return yield* Effect.try({ try: () => decode(bytes), catch: () => unreadable(file, "it is too large") })
@@ -57,6 +60,7 @@ export const readJson = Effect.fnUntraced(function* (file: string) {
 
 /** Opens the file as it will be written, but leaves what is in it. */
 export const checkWritable = Effect.fnUntraced(function* (out: string, list: string) {
+  if (out === stdin) return yield* new BadUsage({ message: "- cannot be written: standard output has the answers" })
   const fs = yield* FileSystem.FileSystem
   const isList = yield* Effect.zipWith(fs.realPath(out), fs.realPath(list), (a, b) => a === b).pipe(
     Effect.orElseSucceed(() => false)

@@ -1,237 +1,67 @@
-/** The real command in a process of its own, against the simulators on a loopback socket. */
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import * as HttpServer from "@effect/platform/HttpServer"
+/** The real command in a process of its own, in pipes, against the simulators on a loopback socket. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, writeFileSync } from "node:fs"
-import { createServer } from "node:http"
-import { tmpdir } from "node:os"
+import { spawnSync } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { vi } from "vitest"
-import { AhrefsSimulator, SERankingSimulator } from "../../src/testing/index.js"
-import { start } from "../support/redis.js"
-import { freshCache, linesOf } from "./harness.js"
+import { AhrefsSimulator } from "../../src/testing/index.js"
+import * as Redis from "../support/redis.js"
+import { answersOf, canary, domains, fileOf, fresh, listOf, spentOf } from "./harness.js"
+import { ahrefs, ahrefsEnv, bytesOf, fromSource, piped } from "./process.js"
 
 // Starting a process takes a second, and many on a machine that is busy.
 vi.setConfig({ testTimeout: 60_000 })
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
 const sample = "examples/prospects.txt"
-const key = "CANARY-7d1f"
-const unlimited = { rateLimit: false } as const
-const server = NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })
-const ahrefs = (options: AhrefsSimulator.Options) =>
-  Layer.provideMerge(AhrefsSimulator.layerServer({ ...unlimited, keys: [key], ...options }), server)
-const seRanking = (options: SERankingSimulator.Options) =>
-  Layer.provideMerge(SERankingSimulator.layerServer({ ...unlimited, keys: [key], ...options }), server)
 
-const listOf = (lines: ReadonlyArray<string>): string => {
-  const file = join(mkdtempSync(join(tmpdir(), "score-")), "list.txt")
-  writeFileSync(file, lines.join("\n"))
-  return file
-}
-
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-const score = (
-  args: ReadonlyArray<string>,
-  env: Readonly<Record<string, string>> = {},
-  onStart: (child: ChildProcess) => void = () => undefined
-) =>
-  Effect.async<Ended>((resume) => {
-    const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...args], {
-      cwd: root,
-      env: { PATH: process.env["PATH"], SEO_CACHE_DIR: freshCache(), ...env }
-    })
-    let stdout = ""
-    let stderr = ""
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
-    child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr })))
-    onStart(child)
-    return Effect.sync(() => child.kill())
-  }).pipe(
-    Effect.tap((ended) => {
-      assert.notInclude(ended.stdout + ended.stderr, key)
-      assert.notMatch(ended.stderr, /^ +at /m)
-    })
-  )
-
-const address = HttpServer.addressFormattedWith(Effect.succeed)
-const ahrefsEnv = Effect.map(address, (url) => ({ AHREFS_API_KEY: key, AHREFS_API_URL: `${url}/v3` }))
-const seRankingEnv = Effect.map(address, (url) => ({ SE_RANKING_API_KEY: key, SE_RANKING_API_URL: url }))
-
-const list = () => listOf(["https://www.strong.com/x", "", "weak.com", "localhost", "giant.com", "strong.com"])
-const invalid = {
-  type: "prospect",
-  input: "localhost",
-  target: null,
-  domainRating: null,
-  verdict: "invalid",
-  reason: '"localhost" is a single label, not a public domain'
-} as const
-const answer = (
-  input: string,
-  target: string,
-  domainRating: number | null,
-  verdict: string,
-  reason: string | null
-) => ({
-  type: "prospect",
-  input,
-  target,
-  domainRating,
-  verdict,
-  reason
-})
-const ratings = {
-  "strong.com": { domainRating: 55 },
-  "weak.com": { domainRating: 12.5 },
-  "giant.com": { domainRating: 95 }
-}
-const rated = [
-  answer("https://www.strong.com/x", "strong.com", 55, "qualified", null),
-  answer("weak.com", "weak.com", 12.5, "too_weak", "Domain Rating 12.5 is below 30"),
-  invalid,
-  answer("giant.com", "giant.com", 95, "too_strong", "Domain Rating 95 is not below 90"),
-  answer("strong.com", "strong.com", 55, "qualified", null)
-]
-const summary = { type: "summary", qualified: 2, rejected: 2, unknown: 0, invalid: 1 }
-
-describe.concurrent("--json", () => {
-  it.live("by Ahrefs' own contract", () =>
+describe.concurrent("output", () => {
+  it.live("of a simulation says so first, has no bar and no colours", () =>
     Effect.gen(function* () {
-      const { code, stderr, stdout } = yield* score([list(), "--json"], yield* ahrefsEnv)
-      assert.deepStrictEqual<unknown>(linesOf(stdout), [
-        ...rated,
-        { ...summary, units: { ahrefs: 50, se_ranking: 0 }, calls: 1, cache: { fresh: 0, stale: 0, bought: 3 } }
-      ])
-      assert.strictEqual(stderr, "")
-      assert.strictEqual(code, 0)
-    }).pipe(Effect.provide(ahrefs({ facts: ratings })))
-  )
-
-  it.live("by the platform contract of Ahrefs", () =>
-    Effect.gen(function* () {
-      const env = { ...(yield* ahrefsEnv), AHREFS_CONTRACT: "platform" }
-      const { code, stdout } = yield* score([list(), "--json"], env)
-      assert.deepStrictEqual<unknown>(linesOf(stdout), [
-        ...rated,
-        { ...summary, units: { ahrefs: 3, se_ranking: 0 }, calls: 3, cache: { fresh: 0, stale: 0, bought: 3 } }
-      ])
-      assert.strictEqual(code, 0)
-    }).pipe(Effect.provide(ahrefs({ contract: "platform", facts: ratings })))
-  )
-
-  it.live("by SE Ranking's own contract", () =>
-    Effect.gen(function* () {
-      const ranked = (rank: number) =>
-        `domain InLink Rank ${rank} (SE Ranking's own scale, band 25-90); no Domain Rating`
-      const { code, stdout } = yield* score([list(), "--json"], yield* seRankingEnv)
-      assert.deepStrictEqual<unknown>(linesOf(stdout), [
-        answer("https://www.strong.com/x", "strong.com", null, "qualified", ranked(41)),
-        answer("weak.com", "weak.com", null, "too_weak", ranked(24)),
-        invalid,
-        answer("giant.com", "giant.com", null, "too_strong", ranked(90)),
-        answer("strong.com", "strong.com", null, "qualified", ranked(41)),
-        { ...summary, units: { ahrefs: 0, se_ranking: 30 }, calls: 3, cache: { fresh: 0, stale: 0, bought: 3 } }
-      ])
-      assert.strictEqual(code, 0)
-    }).pipe(
-      Effect.provide(
-        seRanking({
-          facts: {
-            "strong.com": { domainInlinkRank: 41 },
-            "weak.com": { domainInlinkRank: 24 },
-            "giant.com": { domainInlinkRank: 90 }
-          }
-        })
-      )
-    )
-  )
-
-  it.live("by the platform contract of SE Ranking", () =>
-    Effect.gen(function* () {
-      const flows = (text: string) => `no Domain Rating on this contract; ${text}`
-      const env = { ...(yield* seRankingEnv), SE_RANKING_CONTRACT: "platform" }
-      const { code, stdout } = yield* score([list(), "--json"], env)
-      const good = flows("Trust Flow 30, Citation Flow 40, ratio 0.75 (good: above 0.5 is)")
-      assert.deepStrictEqual<unknown>(linesOf(stdout), [
-        answer("https://www.strong.com/x", "strong.com", null, "unknown", good),
-        answer("weak.com", "weak.com", null, "unknown", flows("Trust Flow 0, Citation Flow 0, no ratio")),
-        invalid,
-        answer("giant.com", "giant.com", null, "unknown", flows("SE Ranking has no data for this site")),
-        answer("strong.com", "strong.com", null, "unknown", good),
-        {
-          ...summary,
-          qualified: 0,
-          rejected: 0,
-          unknown: 4,
-          units: { ahrefs: 0, se_ranking: null },
-          calls: 1,
-          cache: { fresh: 0, stale: 0, bought: 3 }
-        }
-      ])
-      assert.strictEqual(code, 0)
-    }).pipe(
-      Effect.provide(
-        seRanking({
-          contract: "platform",
-          facts: {
-            "strong.com": { trustFlow: 30, citationFlow: 40 },
-            "weak.com": { trustFlow: 0, citationFlow: 0 },
-            "giant.com": { known: false }
-          }
-        })
-      )
-    )
-  )
-})
-
-describe.concurrent("the sample list", () => {
-  it.live("costs 2,000 units in 10 calls", () =>
-    Effect.gen(function* () {
-      const { code, stdout } = yield* score([sample], yield* ahrefsEnv)
-      assert.strictEqual(code, 0)
-      assert.include(stdout, "\n1000 prospects: ")
-      assert.include(stdout, "\nCost: Ahrefs charged 2000 API units in 10 calls.\n")
-      assert.include(stdout, "\nOne call per domain would have cost 50000 API units in 1000 calls.\n")
-      const simulator = yield* AhrefsSimulator.AhrefsSimulator
-      assert.strictEqual(yield* simulator.unitsBilled, 2_000)
-      assert.strictEqual((yield* simulator.requests).length, 10)
-    }).pipe(Effect.provide(ahrefs({})))
-  )
-
-  it.live("costs nothing with --free-domain-rating, and the attribution is shown", () =>
-    Effect.gen(function* () {
-      const { code, stdout } = yield* score([sample, "--json", "--free-domain-rating"], yield* ahrefsEnv)
-      assert.strictEqual(code, 0)
-      const last = linesOf(stdout).at(-1)
-      assert.deepInclude(last, { units: { ahrefs: 0, se_ranking: 0 }, calls: 10 })
-      assert.deepNestedInclude(last, {
-        "attribution.text": "Domain Rating by Ahrefs",
-        "attribution.url": "https://ahrefs.com/"
-      })
-      const simulator = yield* AhrefsSimulator.AhrefsSimulator
-      assert.strictEqual(yield* simulator.unitsBilled, 0)
-      assert.strictEqual((yield* simulator.requests).length, 10)
-    }).pipe(Effect.provide(ahrefs({})))
-  )
-
-  it.live("is simulated without a key, and says so first", () =>
-    Effect.gen(function* () {
-      const { code, stderr, stdout } = yield* score([sample, "--free-domain-rating"], { AHREFS_API_KEY: "" })
-      assert.strictEqual(code, 0)
+      const { code, stderr, stdout } = yield* fromSource(["score", sample], { env: { AHREFS_API_KEY: "" } })
+      assert.deepStrictEqual([code, stderr], [0, ""])
       assert.match(stdout, /^No API key is set: .*made-up ratings.*nothing is spent/)
-      assert.match(stdout, /\nDomain Rating by Ahrefs, https:\/\/ahrefs\.com\/ \(licence: http/)
-      assert.strictEqual(stderr, "")
+      assert.include(stdout, "\n1,000 prospects: ")
+      assert.notInclude(stdout, "\u001b")
+    })
+  )
+
+  it.live("as JSON lines is nothing else; the rest goes to standard error", () =>
+    Effect.gen(function* () {
+      const { code, stderr, stdout } = yield* piped(["score", "-", "--json"], {
+        stdin: "\ufeffDomain;x\r\nsite-1.com;1\r\n;2\r\n"
+      })
+      assert.strictEqual(code, 0)
+      assert.match(stderr, /^No API key is set: [^\n]+\n$/)
+      const { prospects, summary } = answersOf(stdout)
+      assert.deepStrictEqual(
+        prospects.map(({ input, verdict }) => [input, verdict._tag]),
+        [
+          ["site-1.com", "Rejected"],
+          ["", "Excluded"]
+        ]
+      )
+      assert.isTrue(summary.simulated)
+    })
+  )
+
+  it.live("ends quietly where the reader goes early", () =>
+    Effect.gen(function* () {
+      const file = listOf(domains(20_000))
+      const { code, stderr } = yield* piped(["score", file], {
+        onStart: ({ stdout }) => stdout?.once("data", () => stdout.destroy())
+      })
+      assert.deepStrictEqual([code, stderr], [0, ""])
+    })
+  )
+
+  it.live("what a list holds is shown, never obeyed", () =>
+    Effect.gen(function* () {
+      const { code, stderr, stdout } = yield* piped(["score", "-"], { stdin: "\u001b[2J\u202e.com\n=cmd()\n" })
+      assert.deepStrictEqual([code, stderr], [0, ""])
+      assert.notMatch(stdout, /[\u001b\u202e]/)
+      assert.include(stdout, "␛[2J")
     })
   )
 })
@@ -239,60 +69,185 @@ describe.concurrent("the sample list", () => {
 describe.concurrent("exit codes", () => {
   it.live("1 where the provider refused: what was bought before is printed", () =>
     Effect.gen(function* () {
-      const { code, stderr, stdout } = yield* score([sample, "--json"], yield* ahrefsEnv)
+      const env = yield* ahrefsEnv
+      const { code, stderr, stdout } = yield* piped(["score", sample, "--json"], { env })
       assert.strictEqual(code, 1)
       assert.match(stderr, /^CreditsExhausted: [^\n]+\n$/)
-      const prospects = linesOf(stdout).filter((line) => line.type === "prospect")
-      assert.strictEqual(prospects.length, 1_000)
-      assert.isTrue(prospects.slice(0, 200).every(({ domainRating }) => domainRating !== null))
-      assert.isTrue(
-        prospects.slice(200).every(({ reason, verdict }) => verdict === "unknown" && stderr === `${reason}\n`)
-      )
-      assert.deepInclude(linesOf(stdout).at(-1), { unknown: 800, units: { ahrefs: 400, se_ranking: 0 }, calls: 2 })
+      const answers = answersOf(stdout)
+      assert.strictEqual(answers.prospects.length, 1_000)
+      const { unitsBilled } = yield* AhrefsSimulator.AhrefsSimulator
+      assert.isAbove(yield* unitsBilled, 0)
+      assert.strictEqual(spentOf(answers)["ahrefs"], yield* unitsBilled)
     }).pipe(Effect.provide(ahrefs({ budget: 450 })))
   )
 
-  it.live("2 where it was called wrongly", () =>
+  const masterKey = randomBytes(32).toString("base64")
+  const tenants = (url: string, key = masterKey) => ({ SEO_DATABASE_URL: url, SEO_MASTER_KEYS: key })
+  it.live.each([
+    [["score"], {}, 2, /FILE/],
+    [["nope"], {}, 2, /Invalid subcommand/],
+    [["score", sample], { AHREFS_API_KEY: canary, AHREFS_CONTRACT: canary }, 2, /^AHREFS_CONTRACT must be [^\n]+\n$/],
+    [["score", sample], { REDIS_URL: `garbage ${canary}` }, 2, /^REDIS_URL is no address of a Redis server\n$/],
+    [["cache", "stats"], { REDIS_URL: `redis://u:${canary}@127.0.0.1:1` }, 1, /^What is kept cannot be reached/],
+    [
+      ["integrations", "list"],
+      tenants(`postgres://u:${canary}@127.0.0.1:1/x`),
+      1,
+      /^The database at .* cannot be opened\n$/
+    ],
+    [["integrations", "list"], tenants(`file:/nowhere/${canary}.db`), 1, /^The database at .* cannot be opened\n$/],
+    [["integrations", "list"], tenants(`mysql://u:${canary}@h/x`), 2, /^SEO_DATABASE_URL must be/],
+    [
+      ["integrations", "list"],
+      tenants(`file:${join(fresh(), "a.db")}`, canary),
+      2,
+      /^SEO_MASTER_KEYS: Master key 1 must/
+    ],
+    [["integrations", "list"], tenants(`file:${join(fresh(), "a.db")}`, ""), 2, /^SEO_MASTER_KEYS is not set/],
+    [["verify"], {}, 2, /^No key is set/]
+  ] as const)("%j %j: %d", ([args, env, code, message]) =>
     Effect.gen(function* () {
-      const [noFile, badContract] = yield* Effect.all(
-        [score([]), score([sample], { AHREFS_API_KEY: key, AHREFS_CONTRACT: key })],
-        { concurrency: 2 }
-      )
-      assert.deepStrictEqual([noFile.code, badContract.code], [2, 2])
-      assert.include(noFile.stderr, "FILE")
-      assert.include(badContract.stderr, "AHREFS_CONTRACT")
+      const ended = yield* piped([...args], { env })
+      assert.deepStrictEqual([ended.code, ended.stdout], [code, ""], ended.stderr)
+      assert.match(ended.stderr, message)
     })
   )
 
-  it.live("0 where the reader goes early", () =>
+  it.live("130 where it was interrupted", () =>
     Effect.gen(function* () {
-      const file = listOf(Array.from({ length: 20_000 }, (_, i) => `site${i}.com`))
-      const { code, stderr } = yield* score([file], {}, ({ stdout }) => stdout?.once("data", () => stdout.destroy()))
-      assert.strictEqual(stderr, "")
-      assert.strictEqual(code, 0)
-    })
+      const { code, stderr } = yield* piped(["score", sample], {
+        env: yield* ahrefsEnv,
+        onStart: (child) => child.stdout?.once("data", () => child.kill("SIGINT"))
+      })
+      assert.strictEqual(code, 130)
+      assert.match(stderr, /^Stopped\. /)
+    }).pipe(Effect.provide(ahrefs({ latency: "50 millis" })))
   )
 })
 
-describe("a second run", () => {
-  const costs = (stdout: string) => {
-    const summary = linesOf(stdout).at(-1)
-    return summary?.type === "summary" ? { units: summary.units.ahrefs, cache: summary.cache } : assert.fail(stdout)
-  }
+describe.concurrent("a second run of the same list costs nothing, and answers the same", () => {
+  const lines = (stdout: string) =>
+    answersOf(stdout).prospects.map(({ inputsHash, score, verdict }) => [inputsHash, score, verdict])
+
   const twice = (env: Readonly<Record<string, string>>) =>
     Effect.gen(function* () {
-      const first = yield* score([sample, "--json"], env)
-      const second = yield* score([sample, "--json"], env)
-      const sites = costs(first.stdout).cache.bought
-      assert.isAtLeast(sites, 990)
-      assert.deepStrictEqual(costs(second.stdout), { units: 0, cache: { fresh: sites, stale: 0, bought: 0 } })
-      const prospects = (stdout: string) => stdout.split("\n").slice(0, -2)
-      assert.deepStrictEqual(prospects(second.stdout), prospects(first.stdout))
+      const { unitsBilled } = yield* AhrefsSimulator.AhrefsSimulator
+      const given = { ...(yield* ahrefsEnv), ...env }
+      const list = listOf(domains(150))
+      const first = yield* piped(["score", list, "--json"], { env: given })
+      const paid = yield* unitsBilled
+      assert.strictEqual(spentOf(answersOf(first.stdout))["ahrefs"], paid)
+      const second = yield* piped(["score", list, "--json"], { env: given })
+      assert.deepStrictEqual([first.code, second.code, second.stderr], [0, 0, ""])
+      assert.strictEqual(yield* unitsBilled, paid)
+      assert.deepStrictEqual(lines(second.stdout), lines(first.stdout))
+      return { given, list, paid }
     })
 
-  it.live("of the same list costs nothing, without Redis", () => twice({ SEO_CACHE_DIR: freshCache() }))
+  it.live("with a directory, until it is invalidated", () =>
+    Effect.gen(function* () {
+      const { given: env, list, paid } = yield* twice({ SEO_CACHE_DIR: join(fresh(), "a", "b") })
+      const stats = yield* piped(["cache", "stats", "--json"], { env })
+      assert.deepInclude(JSON.parse(stats.stdout), { provider: "ahrefs", contract: "vendor", unit: "api_units" })
+      assert.closeTo((JSON.parse(stats.stdout) as { readonly paid: number }).paid, paid, 1e-6)
+      yield* piped(["cache", "invalidate", "--target", "https://www.site-0.com/x"], { env })
+      yield* piped(["score", list], { env })
+      const { reset, requests, unitsBilled } = yield* AhrefsSimulator.AhrefsSimulator
+      assert.isAbove(yield* unitsBilled, paid)
+      assert.include(JSON.stringify((yield* requests).at(-1)?.body), "site-0.com")
+      yield* piped(["cache", "invalidate", "--provider", "ahrefs"], { env })
+      yield* reset
+      yield* piped(["score", list], { env })
+      assert.strictEqual(yield* unitsBilled, paid)
+    }).pipe(Effect.provide(ahrefs()))
+  )
 
-  it.scopedLive("of the same list costs nothing, with Redis", () =>
-    Effect.flatMap(start(), ({ url }) => twice({ REDIS_URL: url }))
+  it.scopedLive("with Redis, which keeps the days too", () =>
+    Effect.gen(function* () {
+      const redis = yield* Redis.start()
+      const { given: env, paid } = yield* twice({ REDIS_URL: redis.url })
+      const usage = yield* piped(["usage", "--json"], { env })
+      assert.strictEqual(usage.code, 0)
+      const rows = usage.stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+      assert.deepInclude(rows[0], { type: "account", provider: "ahrefs", used: paid })
+      const spent = rows.filter(({ type }) => type === "spent").map((row) => Number(row["spent"]))
+      assert.strictEqual(
+        spent.reduce((a, b) => a + b, 0),
+        paid
+      )
+      const table = yield* piped(["usage"], { env })
+      assert.match(table.stdout, /\n\d{4}-\d\d-\d\d +Ahrefs +getDomainMetrics +- +\d/)
+      const kept = yield* Redis.ask(redis, async (client) => (await client.keys("*")).join("\n"))
+      assert.notInclude(kept, canary)
+      yield* piped(["cache", "invalidate", "--all"], { env })
+      assert.strictEqual((yield* piped(["cache", "stats"], { env })).stdout, "Nothing is kept.\n")
+    }).pipe(Effect.provide(ahrefs()))
+  )
+})
+
+describe.concurrent("a key from a pipe", () => {
+  it.live("is the first line, and in the database encrypted only", () =>
+    Effect.gen(function* () {
+      const url = `file:${join(fresh(), "tenants.db")}`
+      const env = { SEO_DATABASE_URL: url, SEO_MASTER_KEYS: randomBytes(32).toString("base64") }
+      const row = ["--tenant", "acme", "--provider", "ahrefs"]
+      const metadata = fileOf(JSON.stringify({ apiUrl: (yield* ahrefsEnv).AHREFS_API_URL }))
+      const set = yield* piped(["integrations", "set", ...row, "--metadata", metadata], {
+        env,
+        stdin: `  ${canary}\r\nanother`
+      })
+      assert.deepStrictEqual([set.code, set.stdout], [0, ""])
+      assert.include(set.stderr, "verify --tenant acme")
+      const verified = yield* piped(["verify", "--tenant", "acme"], { env })
+      assert.deepStrictEqual([verified.code, verified.stderr], [0, ""])
+      assert.match(verified.stdout, /^Ahrefs: works\n/)
+      const { code, stdout } = yield* piped(["score", listOf(["site-1.com"]), "--tenant", "acme", "--json"], { env })
+      assert.deepStrictEqual([code, answersOf(stdout).summary.simulated], [0, false])
+      assert.notInclude(bytesOf(join(url.slice("file:".length), "..")), canary)
+    }).pipe(Effect.provide(ahrefs()))
+  )
+})
+
+describe.concurrent("help", () => {
+  const commands: Readonly<Record<string, ReadonlyArray<string>>> = {
+    score: [
+      "tenant",
+      "provider",
+      "json",
+      "csv",
+      "out",
+      "html",
+      "max-units",
+      "profile",
+      "exclude",
+      "import",
+      "free-domain-rating"
+    ],
+    plan: ["tenant", "provider", "profile", "exclude", "free-domain-rating", "json"],
+    "cache invalidate": ["target", "provider", "tenant", "all"]
+  }
+  it.live.each(Object.entries(commands))("of %s names every option", ([name, options]) =>
+    Effect.gen(function* () {
+      const { code, stderr, stdout } = yield* piped([...name.split(" "), "--help"])
+      assert.deepStrictEqual([code, stderr], [0, ""])
+      for (const option of options) assert.match(stdout, new RegExp(`\n--${option}\\b`))
+      assert.notInclude(stdout, "\u001b")
+    })
+  )
+
+  it.live("a script of completions parses", () =>
+    Effect.gen(function* () {
+      const { code, stdout } = yield* piped(["--completions", "bash"])
+      assert.strictEqual(code, 0)
+      assert.include(stdout, "--max-units")
+      const file = join(fresh(), "completions.bash")
+      writeFileSync(file, stdout)
+      const parsed = spawnSync("bash", ["-n", file], { encoding: "utf8" })
+      assert.deepStrictEqual([parsed.status, parsed.stderr], [0, ""])
+      assert.strictEqual(readFileSync(file, "utf8"), stdout)
+    })
   )
 })
