@@ -17,7 +17,7 @@ vi.setConfig({ testTimeout: 60_000 })
 const ctrlC = "\u0003"
 const hidden = "\u001b[?25l"
 const shown = "\u001b[?25h"
-const colour = /\u001b\[3[0-9]m/
+const colour = /\[3[0-9]m/
 
 /** What a reader of the screen sees of a bar. */
 const bar = /[=-]{20} \d+\/\d+ /
