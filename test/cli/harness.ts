@@ -63,7 +63,7 @@ const Line = Schema.parseJson(
 )
 const decodeLine = Schema.decodeUnknownSync(Line, { onExcessProperty: "error" })
 
-export interface Answers {
+interface Answers {
   readonly prospects: ReadonlyArray<ScoredProspect>
   readonly summary: Summary
 }
@@ -82,7 +82,7 @@ export const answersOf = (stdout: string): Answers => {
 export const spentOf = ({ summary }: Answers): Readonly<Record<string, number>> =>
   Object.fromEntries(summary.spent.map(({ provider, spent }) => [provider, spent]))
 
-export interface Setup {
+interface Setup {
   readonly env?: Readonly<Record<string, string>> | undefined
   readonly httpClient?: HttpClient.HttpClient | undefined
   /** Whoever reads the output goes after this many writes. */

@@ -39,7 +39,7 @@ const build = (): string => {
 
 const main = build()
 
-export interface Ended {
+interface Ended {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
@@ -94,7 +94,7 @@ export const piped = (args: ReadonlyArray<string>, options?: Piped) => ran([main
 export const fromSource = (args: ReadonlyArray<string>, options?: Piped) =>
   ran(["--import", "tsx", "src/cli/main.ts", ...args], options)
 
-export interface Screen {
+interface Screen {
   /** All that was written to it so far. */
   readonly output: () => string
   /** Waits until this was written. */
