@@ -12,7 +12,7 @@ import { createServer } from "node:http"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll } from "vitest"
-import { AhrefsSimulator, SERankingSimulator } from "../../src/testing/index.js"
+import { AhrefsSimulator } from "../../src/testing/index.js"
 import { canary, fresh } from "./harness.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -159,9 +159,5 @@ export const server = NodeHttpServer.layer(() => createServer(), { port: 0, host
 export const ahrefs = (options: AhrefsSimulator.Options = {}) =>
   Layer.provideMerge(AhrefsSimulator.layerServer({ rateLimit: false, keys: [canary], ...options }), server)
 
-export const seRanking = (options: SERankingSimulator.Options = {}) =>
-  Layer.provideMerge(SERankingSimulator.layerServer({ rateLimit: false, keys: [canary], ...options }), server)
-
 const address = HttpServer.addressFormattedWith(Effect.succeed)
 export const ahrefsEnv = Effect.map(address, (url) => ({ AHREFS_API_KEY: canary, AHREFS_API_URL: `${url}/v3` }))
-export const seRankingEnv = Effect.map(address, (url) => ({ SE_RANKING_API_KEY: canary, SE_RANKING_API_URL: url }))
