@@ -69,13 +69,16 @@ const columns = [
 const rounded = (value: number | null | undefined): number | null =>
   value === null || value === undefined ? null : Math.round(value * 100) / 100
 
+/** A share of a call's price, without its last bits. */
+const share = (amount: number): number => Math.round(amount * 1e6) / 1e6
+
 const recordOf = (prospect: ScoredProspect): Readonly<Record<string, unknown>> => {
   const { assessment, attribution, cost, data, duplicateOf, flows, high, input, low, score, target, verdict } = prospect
   const ratio = flows?._tag === "Ratio" ? flows : null
   const costs = Provider.literals.map((provider) => {
     const paid = cost.find((one) => one.provider === provider)
     // Nothing was asked of a provider that is not in it.
-    return [`cost_${provider}`, paid === undefined ? 0 : (paid.amount ?? "not stated")]
+    return [`cost_${provider}`, paid === undefined ? 0 : paid.amount === null ? "not stated" : share(paid.amount)]
   })
   return {
     input,

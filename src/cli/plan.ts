@@ -52,12 +52,13 @@ interface Choices extends Account.Choice {
   readonly json: boolean
   readonly profile: Option.Option<string>
   readonly exclude: ReadonlyArray<string>
+  readonly imports: ReadonlyArray<string>
   readonly freeDomainRating: boolean
 }
 
 const plan = Effect.fnUntraced(
   function* (choices: Choices) {
-    const prospects = yield* Score.readList(choices.file, new Map())
+    const prospects = yield* Score.prospectsOf(choices)
     const exclude = yield* Score.blocklistOf(choices.exclude)
     const profile = yield* Effect.transposeOption(Option.map(choices.profile, Score.profileOf))
     yield* Effect.gen(function* () {
@@ -89,7 +90,7 @@ const plan = Effect.fnUntraced(
   Effect.catchTag("ClosedPipe", () => Effect.void)
 )
 
-const { exclude, freeDomainRating, profile, provider, tenant } = Score.options
+const { exclude, freeDomainRating, imports, profile, provider, tenant } = Score.options
 
 export const command = Command.make(
   "plan",
@@ -99,6 +100,7 @@ export const command = Command.make(
     provider,
     profile,
     exclude,
+    imports,
     freeDomainRating,
     json: Options.boolean("json").pipe(Options.withDescription("Print one JSON object; times in milliseconds."))
   },

@@ -59,13 +59,17 @@ const importsOf = (given: ReadonlyArray<string>): Effect.Effect<Imports, BadUsag
     (entries) => once("--import", entries)
   )
 
-export const readList = Effect.fnUntraced(function* (file: string, imports: Imports) {
+const readList = Effect.fnUntraced(function* (file: string, imports: Imports) {
   const { prospects, unknownColumns } = readProspects(yield* List.read(file), imports)
   if (unknownColumns.length > 0) {
     return yield* new BadUsage({ message: `${file} has no column ${unknownColumns.map(visible).join(", ")} to import` })
   }
   return prospects
 })
+
+/** The list, with what it knows already. */
+export const prospectsOf = ({ file, imports }: Pick<Choices, "file" | "imports">) =>
+  Effect.flatMap(importsOf(imports), (imports) => readList(file, imports))
 
 /** Sites that nothing is to be paid for. */
 export const blocklistOf = (files: ReadonlyArray<string>) =>
@@ -260,7 +264,7 @@ const scoreList = Effect.fnUntraced(function* (
 const score = Effect.fnUntraced(
   function* (choices: Choices) {
     if (choices.json && choices.csv) return yield* new BadUsage({ message: "--json or --csv, not both" })
-    const prospects = yield* Effect.flatMap(importsOf(choices.imports), (imports) => readList(choices.file, imports))
+    const prospects = yield* prospectsOf(choices)
     const exclude = yield* blocklistOf(choices.exclude)
     const account = Account.layer(choices, choices.freeDomainRating ? withFreeRatings : undefined)
     yield* Effect.provide(scoreList(choices, prospects, exclude), account)

@@ -469,6 +469,15 @@ describe("an empty list", () => {
 })
 
 describe("plan", () => {
+  it.live("what the list knows is not planned for", () =>
+    Effect.gen(function* () {
+      const file = fileOf("domain,DR\nsite-0.com,10\n", "known.csv")
+      const planned = yield* command(["plan", file, "--json", "--import", "domainRating=DR"])
+      const { sites, stages } = JSON.parse(planned.stdout) as { sites: number; stages: ReadonlyArray<unknown> }
+      assert.deepStrictEqual([sites, stages], [1, []])
+    })
+  )
+
   const billed = (lines: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
     Effect.gen(function* () {
       const { httpClient, unitsBilled } = yield* ahrefs()
