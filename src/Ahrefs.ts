@@ -329,7 +329,8 @@ export interface Service {
    * An endpoint that the package does not have, as an operation of your own. It takes the way of all others: known facts answer,
    * what somebody is buying is waited for, single look-ups leave together, budgets are held and charges booked. Give its facts a
    * `kind` of their own, unless they are those of another operation. `Unsupported` where it is priced in another unit than the
-   * contract's; `InvalidRequest` where it asks for nothing, or is billed and has no facts.
+   * contract's; `InvalidRequest` where it asks for nothing, is billed and has no facts, or is
+   * about several subjects and cannot be narrowed.
    */
   readonly call: <I, A>(operation: Operation<I, A>, input: I) => Effect.Effect<A, PaidError | Unsupported>
 
@@ -606,7 +607,7 @@ export const make = (
       verify: verified(getUsage, contract),
       plan: (method, ...args) => planned(asks[method], args),
       call: (operation, input) =>
-        Effect.zipRight(check.own(operation, input, contract.unit), paid.call(operation, input)),
+        Effect.flatMap(check.own(operation, input, contract.unit), () => paid.call(operation, input)),
       planCall: (operation, input) =>
         Effect.zipRight(check.own(operation, input, contract.unit), paid.ask(operation, input).plan),
       reconcile: (options) => Effect.flatMap(getUsage, (usage) => paid.reconcile(usage, options))

@@ -172,7 +172,7 @@ export interface Answer<out A> {
  * @category Models
  */
 export interface Facts<in out I, in out A> {
-  /** Names what is known. Operations of one contract that buy the same facts share it. */
+  /** Names what is known: letters, digits, _ or -. Operations of one contract that buy the same facts share it. */
   readonly kind: string
   /** Raised when the shape of a kept value changes: older ones are then never read. */
   readonly version: number

@@ -170,9 +170,9 @@ export const make = ({
         { discard: true, concurrency: 8 }
       )
     })
-    return Effect.matchEffect(reading, {
+    const turn = Effect.unsafeMakeSemaphore(1)
+    const told = Effect.matchEffect(reading, {
       onFailure: ({ message }) => {
-        for (const one of all) one.drop()
         up({}).unsafeUpdate(0, [])
         return Effect.logDebug(`The ledger's figures are as old as the last reading: ${message}`)
       },
@@ -182,6 +182,13 @@ export const make = ({
           up({}).unsafeUpdate(1, [])
         })
     })
+    // One that was given up left what it had read.
+    return turn.withPermits(1)(
+      Effect.suspend(() => {
+        for (const one of all) one.drop()
+        return told
+      })
+    )
   })
 
 /**

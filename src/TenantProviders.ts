@@ -11,6 +11,8 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RcMap from "effect/RcMap"
@@ -153,6 +155,7 @@ class Account extends Data.Class<{ readonly provider: Provider; readonly account
 interface Instance {
   readonly account: Account
   readonly opened: Opened
+  readonly close: Effect.Effect<void>
   users: number
 }
 
@@ -256,10 +259,19 @@ const make = ({
 
     /** What is open; what was used longest ago comes first. */
     const instances = new Set<Instance>()
+    const scope = yield* Effect.scope
+    const kept = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+    const evicted = yield* Scope.fork(scope, ExecutionStrategy.parallel)
+    // The map closes one after the other: while one is waited for, the others would go on.
+    yield* Effect.addFinalizer(() =>
+      Effect.forEach(Array.from(instances), ({ close }) => close, { concurrency: "unbounded", discard: true })
+    )
     const live: RcMap.RcMap<Account, Instance, ExceededCapacityException> = yield* RcMap.make({
       lookup: (account: Account) =>
         Effect.gen(function* () {
-          const instance: Instance = { account, opened: yield* account.open, users: 0 }
+          const own = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+          const opened = yield* Scope.extend(account.open, own)
+          const instance: Instance = { account, opened, close: Scope.close(own, Exit.void), users: 0 }
           instances.add(instance)
           yield* Effect.addFinalizer(() => Effect.sync(() => instances.delete(instance)))
           return instance
@@ -269,7 +281,7 @@ const make = ({
         ),
       idleTimeToLive: idle,
       capacity
-    })
+    }).pipe(Scope.extend(kept))
 
     const obtained = (tenant: string, account: Account): Effect.Effect<Instance, TooManyAccounts, Scope.Scope> =>
       Effect.catchAll(RcMap.get(live, account), () => {
@@ -282,9 +294,9 @@ const make = ({
           })
         }
         instances.delete(unused)
-        // Closed before another is opened, and never by half.
-        const closed = Effect.uninterruptible(RcMap.invalidate(live, unused.account))
-        return Effect.zipRight(closed, obtained(tenant, account))
+        // It is out of the map in its first step; for what it is paying for nobody else waits.
+        const closing = Effect.forkIn(Effect.uninterruptible(RcMap.invalidate(live, unused.account)), evicted)
+        return Effect.zipRight(Effect.zipRight(closing, Effect.yieldNow()), obtained(tenant, account))
       })
     // The map looks, and then opens: two who come at once could both find nothing.
     const opening = yield* Effect.makeSemaphore(1)

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as MetricState from "effect/MetricState"
@@ -44,6 +45,34 @@ const opened = (options: CreditLedger.Options = {}) =>
 const spent = (...tags: ReadonlyArray<string>) => told("seo_provider_ledger_spent", ...tags)
 
 describe("the ledger's figures", () => {
+  it.scoped("are counted once, though readings overlap, or one is given up in the middle", () =>
+    Effect.gen(function* () {
+      const { context, ledger, spend } = yield* opened()
+      yield* spend("acme", "overlap.a", 100)
+      const slow: CreditLedger.Service = {
+        ...ledger,
+        usage: (...asked) => Effect.zipLeft(ledger.usage(...asked), Effect.sleep("1 second"))
+      }
+      const read = yield* Telemetry.make({}).pipe(
+        Effect.provideService(CreditLedger.CreditLedger, slow),
+        Effect.provide(context)
+      )
+      const gaveUp = yield* Effect.fork(Effect.timeoutOption(read, "1500 millis"))
+      yield* advance("1500 millis")
+      yield* Fiber.join(gaveUp)
+      const both = yield* Effect.fork(Effect.all([read, read], { concurrency: 2 }))
+      for (let second = 0; second < 4; second++) yield* advance("1 second")
+      yield* Fiber.join(both)
+      const all = yield* spent("operation", "day")
+      assert.strictEqual(all["overlap.a today"], 100)
+      // Nothing of it is left for the other tests.
+      yield* advance("3 days")
+      const last = yield* Effect.fork(read)
+      for (let second = 0; second < 2; second++) yield* advance("1 second")
+      yield* Fiber.join(last)
+    })
+  )
+
   it.scoped("are those of today and yesterday, and move on with the day", () =>
     Effect.gen(function* () {
       const { hold, ledger, reading, spend } = yield* opened()

@@ -198,6 +198,33 @@ describe("instances", () => {
     })
   )
 
+  it.effect("are closed all at once: while one is waited for, no other goes on", () =>
+    Effect.gen(function* () {
+      const names = ["a", "b", "c"]
+      const scope = yield* Scope.make()
+      const { ask, keys } = yield* Scope.extend(
+        opened({
+          simulator: { latency: "10 seconds" },
+          tenants: Object.fromEntries(
+            names.map((name) => [name, [row(`key-${name}`, { rateLimit: { requests: 1, per: "1 second" } })]])
+          )
+        }),
+        scope
+      )
+      for (const name of names) {
+        yield* Effect.fork(ask(name, "1.com"))
+        yield* advance(0)
+        yield* Effect.fork(ask(name, "2.com"))
+        yield* advance(0)
+      }
+      assert.lengthOf(yield* keys, 3)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* advance("10 seconds")
+      yield* Fiber.join(closing)
+      assert.lengthOf(yield* keys, 3)
+    })
+  )
+
   it.scoped("above the capacity with all in use it is an error that says so", () =>
     Effect.gen(function* () {
       const { ask, providers } = yield* opened({

@@ -2,12 +2,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { Keyv } from "keyv"
 import * as Ahrefs from "../src/Ahrefs.js"
 import * as CreditLedger from "../src/CreditLedger.js"
 import * as Integrations from "../src/Integrations.js"
@@ -116,6 +118,88 @@ describe("an operation of one's own", () => {
         }
       }
       assert.deepStrictEqual(sent, [])
+    })
+  )
+
+  it.scoped("is not sent where it would be waited for without end, bought twice, or sent to another host", () =>
+    Effect.gen(function* () {
+      const { ahrefs, sent } = yield* setup(answering)
+      const facts = sizes.facts!
+      const request = () => ({ method: "GET", path: ".evil.example/sizes" }) as const
+      const wrong: ReadonlyArray<typeof sizes> = [
+        ...[0, -1, NaN, 1.5].map((batchSize) => ({ ...sizes, batchSize })),
+        // Whole inputs are sent for each of their subjects.
+        { ...sizes, facts: { ...facts, narrow: null } },
+        { ...sizes, facts: { ...facts, kind: "a:b" } },
+        { ...sizes, facts: { ...facts, kind: "" } },
+        { ...sizes, request },
+        { ...sizes, request, facts: null, price: () => ({ unit: "api_units", lower: 0, upper: 0 }) }
+      ]
+      for (const operation of wrong) {
+        for (const asked of [
+          ahrefs.call(operation, { words: ["a", "bb"] }),
+          ahrefs.planCall(operation, { words: ["a", "bb"] })
+        ]) {
+          hasMembers(yield* failureOf(asked), { _tag: "InvalidRequest", operation: "getSizes" })
+        }
+      }
+      assert.deepStrictEqual(sent, [])
+    })
+  )
+
+  it.scoped("whose charge is no whole number is booked at its most, and its answer kept", () =>
+    Effect.gen(function* () {
+      const { ahrefs, ledger, sent } = yield* setup(answering)
+      for (const [i, amount] of [0.5, -50, NaN, Infinity].entries()) {
+        const operation = { ...sizes, name: `getSizes${i}`, charge: () => amount }
+        const words = ["a", "bb"].map((word) => `${word}${i}`)
+        const two = Effect.all(
+          words.map((word) => ahrefs.call(operation, { words: [word] }).pipe(Spender.as({ tenant: word }))),
+          { concurrency: 2 }
+        )
+        assert.deepStrictEqual(yield* two, [[2], [3]])
+        yield* two
+      }
+      const rows = yield* ledger.usage(book)
+      assert.strictEqual(
+        rows.reduce((sum, { spent }) => sum + spent, 0),
+        4 * 14
+      )
+      assert.isTrue(rows.every(({ reserved }) => reserved === 0))
+      assert.isAtMost(sent.length, 8)
+    })
+  )
+
+  it.scoped("that is priced at nothing is booked all the same where the provider says what it cost", () =>
+    Effect.gen(function* () {
+      const { ahrefs, ledger } = yield* setup((one) =>
+        json(
+          wordsOf(one.body).map((word) => ({ word, size: word.length })),
+          200,
+          { "x-api-units-cost-total-actual": "30" }
+        )
+      )
+      const nothing = { ...sizes, price: () => ({ unit: "api_units", lower: 0, upper: 0 }) as const }
+      yield* ahrefs.call(nothing, { words: ["a"] }).pipe(Spender.as({ tenant: "acme" }))
+      const spent = (yield* ledger.usage(book)).map(({ spent, tenant }) => [tenant, spent])
+      assert.deepStrictEqual(spent, [["acme", 30]])
+    })
+  )
+
+  it.live("whose facts are fresh for ever is bought once, also where they are kept as text", () =>
+    Effect.gen(function* () {
+      const operation = { ...sizes, facts: { ...sizes.facts!, freshFor: Duration.infinity } }
+      const keyv = new Keyv({ throwOnErrors: true })
+      const { client, sent } = stub(answering)
+      for (let process = 0; process < 2; process++) {
+        yield* Ahrefs.make({ apiKey: Redacted.make(apiKey), batchWait: 0 }).pipe(
+          Effect.flatMap((ahrefs) => ahrefs.call(operation, { words: ["a"] })),
+          Effect.scoped,
+          Effect.provideService(HttpClient.HttpClient, client),
+          Effect.provide(SharedState.layerKeyv(keyv))
+        )
+      }
+      assert.lengthOf(sent, 1)
     })
   )
 

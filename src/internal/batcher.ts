@@ -6,9 +6,10 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type { Fact, FactId } from "../CacheStore.js"
 import type { PaidError } from "../ProviderError.js"
@@ -168,7 +169,6 @@ export const make = (options: {
   readonly gate: Gate
 }): Effect.Effect<Batcher, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const scope = yield* Effect.scope
     const { gate } = options
     const wait = Duration.toMillis(options.wait)
     const flights = new Map<string, Waited>()
@@ -177,8 +177,14 @@ export const make = (options: {
     // Added first, it runs last: whatever the work was about when it was ended, nobody waits for it.
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
-        isClosed = true
         for (const { land } of flights.values()) land(Exit.interrupt(FiberId.none))
+      })
+    )
+    // All work is ended at once: one after the other, what comes later would go on while what came before is waited for.
+    const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.parallel)
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        isClosed = true
       })
     )
 

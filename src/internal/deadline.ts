@@ -23,8 +23,19 @@ export const make = (limit: Duration.DurationInput): Effect.Effect<Deadline, nev
     const millis = Duration.toMillis(limit)
     const calls = new Set<Running>() // in the order in which they end
     let watcher: Fiber.RuntimeFiber<void> | null = null
-    // Added before there is any call, it runs when the last has ended: until then they have their deadline.
-    yield* Effect.addFinalizer(() => Effect.suspend(() => (watcher === null ? Effect.void : Fiber.interrupt(watcher))))
+    let isClosed = false
+    /** After the close nobody waits for a timer; a call of whoever is not closed with the service has its deadline still. */
+    const stop = () => {
+      if (!isClosed || calls.size > 0 || watcher === null) return
+      watcher.unsafeInterruptAsFork(FiberId.none)
+      watcher = null
+    }
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        isClosed = true
+        stop()
+      })
+    )
 
     const watch: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
       for (const call of calls) {
@@ -52,13 +63,14 @@ export const make = (limit: Duration.DurationInput): Effect.Effect<Deadline, nev
           // No child: a fiber that is interrupted passes that on to its children at once, also where it is itself to go on to its end.
           Effect.flatMap(Effect.forkDaemon(Effect.interruptible(work)), (fiber) => {
             const call: Running = { endsAt: clock.unsafeCurrentTimeMillis() + millis, fiber, isLate: false }
-            const answer = Effect.async<A, E | E2>((resume) => {
-              fiber.addObserver((exit) => {
-                calls.delete(call)
-                resume(call.isLate ? Effect.fail(onTimeout()) : exit)
-              })
-            })
             calls.add(call)
+            fiber.addObserver(() => {
+              calls.delete(call)
+              stop()
+            })
+            const answer = Effect.async<A, E | E2>((resume) => {
+              fiber.addObserver((exit) => resume(call.isLate ? Effect.fail(onTimeout()) : exit))
+            })
             const awaited = Effect.onInterrupt(restore(answer), () => Fiber.interrupt(fiber))
             return watcher === null ? Effect.zipRight(begin, awaited) : awaited
           })

@@ -191,21 +191,24 @@ const malformed = (attempt: Attempt, response: HttpClientResponse.HttpClientResp
 const parseJson = (text: string): Either.Either<unknown, string> =>
   Either.try({ try: () => JSON.parse(text), catch: () => "not JSON" })
 
-/** What an answer cost: the provider's word, else `computed`. */
+const isAmount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
+
+/** What an answer cost: the provider's word, else `computed`, else the most it can have been: no book takes parts of a unit. */
 const chargeOf = (
   wire: Wire,
   operation: string,
   { headers }: HttpClientResponse.HttpClientResponse,
-  computed: number | null
+  computed: number | null,
+  most: number | null
 ): Charge => {
   const sent = wire.chargeHeader === null ? undefined : headers[wire.chargeHeader]
-  const isStated = sent !== undefined && /^\d+$/.test(sent) && Number.isSafeInteger(Number(sent))
+  const isStated = sent !== undefined && /^\d+$/.test(sent) && isAmount(Number(sent))
   return {
     provider: wire.provider,
     contract: wire.contract,
     operation,
     unit: wire.unit,
-    amount: isStated ? Number(sent) : computed,
+    amount: isStated ? Number(sent) : computed === null || isAmount(computed) ? computed : most,
     source: isStated ? "header" : "computed"
   }
 }
@@ -284,12 +287,12 @@ export const connect = (
             )
             return Either.match(answer, {
               onRight: ({ rows, value }) => ({
-                charge: chargeOf(wire, operation.name, response, operation.charge(input, rows)),
+                charge: chargeOf(wire, operation.name, response, operation.charge(input, rows), price.upper),
                 result: Either.right(value)
               }),
               // How many rows were billed is not known: the most it can have been.
               onLeft: (what) => ({
-                charge: chargeOf(wire, operation.name, response, price.upper),
+                charge: chargeOf(wire, operation.name, response, price.upper, price.upper),
                 result: Either.left(malformed(attempt, response, what))
               })
             })

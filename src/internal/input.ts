@@ -16,6 +16,7 @@ import {
 import type { Plan } from "../Plan.js"
 import type { Target } from "../Target.js"
 import type { Usage } from "../Usage.js"
+import { isScopeName } from "./scope.js"
 
 const maxKeyword = 200
 
@@ -127,17 +128,35 @@ export const checks = (provider: Provider, contract: string): Checks => {
     },
     operation: (name, operation) =>
       operation === null ? unsupported(name, "it has no such operation") : Effect.succeed(operation),
-    own: ({ facts, name, price }, input, unit) =>
+    own: ({ batchSize, facts, name, price, request }, input, unit) =>
       Effect.suspend((): Effect.Effect<void, InvalidRequest | Unsupported> => {
+        if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
+          return invalid(name, `batchSize must be a whole number from 1, not ${batchSize}.`)
+        }
         const { unit: priced, upper } = price(input)
         if (priced !== unit) return unsupported(name, `it bills ${unit}, and the operation is priced in ${priced}`)
         if (facts !== null) {
-          const isEmpty = facts.subjects(input).length === 0 || facts.columns(input).length === 0
-          return isEmpty ? invalid(name, "Nothing was asked for: there is no subject or no column.") : Effect.void
+          const subjects = facts.subjects(input).length
+          if (subjects === 0 || facts.columns(input).length === 0) {
+            return invalid(name, "Nothing was asked for: there is no subject or no column.")
+          }
+          if (facts.narrow === null && subjects > 1) {
+            return invalid(
+              name,
+              "Facts about more than one subject need narrow: without it all would be bought for each."
+            )
+          }
+          if (!isScopeName(facts.kind)) {
+            return invalid(name, "The kind of its facts must be 1 to 64 letters, digits, _ or -.")
+          }
+        } else if (upper !== 0) {
+          return invalid(
+            name,
+            "What is billed needs facts: without them it would be bought again by everybody who asks."
+          )
         }
-        return upper === 0
-          ? Effect.void
-          : invalid(name, "What is billed needs facts: without them it would be bought again by everybody who asks.")
+        // On a host without a path another beginning would be another host, and get the key.
+        return request(input).path.startsWith("/") ? Effect.void : invalid(name, 'The path must begin with "/".')
       })
   }
 }

@@ -127,6 +127,9 @@ const staleWindow = (windows: Windows, error: PaidError): number => {
   }
 }
 
+/** What is for ever no store can write down. */
+const longestFresh = Duration.toMillis("365 days")
+
 /** So many calls may be spent on finding the one target that spoils a batch. */
 const maxSplits = 16
 
@@ -184,7 +187,7 @@ export const make = (
       const whole = isUnknown
         ? windows.unknownFor
         : (windows.freshFor[`${wire.provider}.${facts.kind}`] ?? Duration.toMillis(facts.freshFor))
-      const fresh = Math.max(1, Math.round(whole * (1 - windows.jitter * lot)))
+      const fresh = Math.max(1, Math.round(Math.min(whole, longestFresh) * (1 - windows.jitter * lot)))
       const stale = Math.max(windows.staleWhileRevalidate, windows.staleIfError, windows.staleIfExhausted)
       return { fresh, life: fresh + stale }
     }

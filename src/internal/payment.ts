@@ -152,8 +152,8 @@ export const make = (
         )
 
     /**
-     * A permit; then the most the attempt can cost is held, it is sent, and what it did cost is booked. From the hold on it runs to
-     * its end, whatever becomes of whoever wanted it.
+     * A permit; then the most the attempt can cost is held, it is sent, and what it did cost is booked. From the moment it is
+     * sent it runs to its end, whatever becomes of whoever wanted it.
      */
     const paid =
       <I, A>(
@@ -167,31 +167,35 @@ export const make = (
         const { name } = operation
         const { unit, upper } = operation.price(input)
         const isUnpriced = upper === null
-        const held: Effect.Effect<CreditLedger.Reservation | null, PaidError> =
-          upper === 0
-            ? Effect.succeed(null)
-            : ledger
-                .reserve({
-                  provider,
-                  unit,
-                  account,
-                  operation: name,
-                  // The ledger prices the parts of a call without a price.
-                  parts: partsOf(wanted, isUnpriced ? 0 : upper),
-                  isUnpriced,
-                  life: timeout + 60_000
-                })
-                // Prices are whole, and an id is new.
-                .pipe(
-                  Effect.catchTags({ InvalidAmount: Effect.die, ReservationClosed: Effect.die }),
-                  spanned("CreditLedger.reserve", {
-                    attributes: {
-                      ...about(wire, operation),
-                      "seo.unit": unit,
-                      ...(!isUnpriced && { "seo.units": upper })
-                    }
-                  })
-                )
+        const reserved: Effect.Effect<CreditLedger.Reservation, PaidError> = Effect.suspend(() =>
+          ledger.reserve({
+            provider,
+            unit,
+            account,
+            operation: name,
+            // The ledger prices the parts of a call without a price.
+            parts: partsOf(wanted, isUnpriced ? 0 : upper),
+            isUnpriced,
+            life: timeout + 60_000
+          })
+        ).pipe(
+          // Prices are whole, and an id is new.
+          Effect.catchTags({ InvalidAmount: Effect.die, ReservationClosed: Effect.die }),
+          spanned("CreditLedger.reserve", {
+            attributes: {
+              ...about(wire, operation),
+              "seo.unit": unit,
+              ...(!isUnpriced && { "seo.units": upper })
+            }
+          })
+        )
+        const held = upper === 0 ? Effect.succeed(null) : reserved
+        /** Priced at nothing, and charged all the same: the money is gone. */
+        const unforeseen = (amount: number) =>
+          Effect.matchEffect(reserved, {
+            onFailure: ({ message }) => Effect.logWarning(`${amount} ${unit} for ${name} are not booked: ${message}`),
+            onSuccess: (reservation) => ledger.close(reservation, amount)
+          })
         return turn(name, (permit) =>
           Effect.uninterruptible(
             // What is not paid for needs no permit: others wait for it.
@@ -199,14 +203,20 @@ export const make = (
               Effect.tapError(held, () => permit.over({ _tag: "Unsent" })),
               (reservation) => {
                 const booked = (what: "most" | "none" | number) => {
-                  if (reservation === null) return Effect.void
+                  if (reservation === null) {
+                    return typeof what === "number" && what > 0 ? unforeseen(what) : Effect.void
+                  }
                   const most = reservation.parts.reduce((all, { amount }) => all + amount, 0)
                   const amount = what === "none" ? null : what === "most" ? most : what
                   return spanned("CreditLedger.settle", {
                     attributes: { ...about(wire, operation), "seo.unit": unit, "seo.units": amount ?? 0 }
                   })(ledger.close(reservation, amount))
                 }
-                return Effect.flatMap(Effect.exit(Effect.zipRight(permit.leaves, attempt)), (exit) => {
+                // Until its very moment it may be given up: nothing was sent.
+                const leaves = Effect.onExit(Effect.interruptible(permit.leaves), (exit) =>
+                  Exit.isSuccess(exit) ? Effect.void : Effect.zipRight(permit.over({ _tag: "Unsent" }), booked("none"))
+                )
+                const sent = Effect.flatMap(Effect.exit(attempt), (exit) => {
                   const over = permit.over(outcomeOf(exit))
                   if (Exit.isFailure(exit)) {
                     const cost = mayBeBilled(exit.cause) ? "most" : "none"
@@ -220,6 +230,7 @@ export const make = (
                   })
                   return Effect.zipRight(over, Effect.zipRight(booked(charge.amount ?? "most"), answered))
                 })
+                return Effect.zipRight(leaves, sent)
               }
             )
           )

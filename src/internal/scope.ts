@@ -44,6 +44,9 @@ export const accountOf = ({
 const ordered = (value: unknown): unknown => {
   if (typeof value !== "object" || value === null) return value
   if (Array.isArray(value)) return value.map(ordered)
+  // They have no members, and would all be equal.
+  if (value instanceof Map || value instanceof Set) return Array.from(value, ordered)
+  if ("toJSON" in value && typeof value.toJSON === "function") return ordered(value.toJSON())
   const members = value as Readonly<Record<string, unknown>>
   return Object.fromEntries(
     Object.keys(members)

@@ -137,6 +137,26 @@ describe("deadline", () => {
     })
   )
 
+  it.effect("calls that outlive the scope, or begin after it, have their deadline still, and leave no timer", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const deadline = yield* Scope.extend(limited, scope)
+      const before = yield* Effect.fork(deadline(Effect.never, late))
+      yield* advance("1 second")
+      yield* Scope.close(scope, Exit.void)
+      const after = yield* Effect.fork(deadline(Effect.never, late))
+      const done = yield* Effect.fork(deadline(Effect.sleep("2 seconds"), late))
+      yield* advance("9 seconds")
+      assert.strictEqual(yield* Effect.flip(Fiber.join(before)), "late")
+      yield* Fiber.join(done)
+      yield* advance("1 second")
+      assert.strictEqual(yield* Effect.flip(Fiber.join(after)), "late")
+      assert.lengthOf(Array.from(yield* TestClock.sleeps()), 0)
+      yield* deadline(Effect.sleep(0), late).pipe(Effect.fork, Effect.zipRight(advance("1 millis")))
+      assert.lengthOf(Array.from(yield* TestClock.sleeps()), 0)
+    })
+  )
+
   it.scoped("calls given up while they begin take nothing with them", () =>
     Effect.gen(function* () {
       // A fiber that yields often can be interrupted in many places.

@@ -11,6 +11,7 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Ahrefs from "../../src/Ahrefs.js"
+import { CreditLedger } from "../../src/CreditLedger.js"
 import { ProviderCache } from "../../src/ProviderCache.js"
 import type * as Cache from "../../src/ProviderCache.js"
 import * as Provenance from "../../src/Provenance.js"
@@ -41,7 +42,8 @@ const made = (script: Script = rated, { policy, ...options }: Setup = {}) =>
         Effect.provideService(HttpClient.HttpClient, client)
       )
     const cache = yield* Effect.provide(ProviderCache, state)
-    return { ahrefs: yield* open(), cache, open, sent }
+    const ledger = yield* Effect.provide(CreditLedger, state)
+    return { ahrefs: yield* open(), cache, ledger, open, sent }
   })
 
 const wait = Duration.millis(10)
@@ -206,6 +208,75 @@ describe("a service that is closed", () => {
         assert.strictEqual((yield* second.getDomainRating("a.com")).domainRating, 5)
         assert.strictEqual(sent.length, 1)
       })
+  )
+
+  it.scoped("sends nothing else while it waits: no second attempt, nothing that waits for its turn", () =>
+    Effect.gen(function* () {
+      const slowly = (client: HttpClient.HttpClient) =>
+        HttpClient.transform(client, (answer, { url }) =>
+          // After it is sent.
+          url.endsWith("batch-analysis") ? answer : Effect.zipLeft(answer, Effect.sleep("20 seconds"))
+        )
+      const { open, sent } = yield* made(
+        (one, n) => (n === 0 ? text("", 503, { "retry-after": "2" }) : json({ metrics: { live_refdomains: 1 } })),
+        { transformClient: slowly }
+      )
+      const scope = yield* Scope.make()
+      const first = yield* Scope.extend(open({ rateLimit: { requests: 2, per: "5 seconds" } }), scope)
+      yield* Effect.fork(first.getDomainRating("a.com"))
+      yield* advance("10 millis")
+      yield* Effect.fork(first.getReferringDomains("b.com"))
+      yield* advance("10 millis")
+      yield* Effect.fork(first.getReferringDomains("c.com"))
+      yield* advance("10 millis")
+      assert.strictEqual(sent.length, 2)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* advance("15 seconds")
+      assert.isTrue(Option.isNone(yield* Fiber.poll(closing)))
+      assert.strictEqual(sent.length, 2)
+      yield* advance("5 seconds")
+      yield* Fiber.join(closing)
+      assert.strictEqual(sent.length, 2)
+    })
+  )
+
+  it.scoped("tells who comes while it closes at once", () =>
+    Effect.gen(function* () {
+      const { open } = yield* made(() => never)
+      const scope = yield* Scope.make()
+      const first = yield* Scope.extend(open(), scope)
+      yield* Effect.fork(first.getDomainRating("a.com"))
+      yield* advance("1 second")
+      yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* advance(0)
+      const late = yield* Effect.fork(first.getDomainRating("b.com"))
+      yield* advance("1 second")
+      assert.isTrue(Option.isSome(yield* Fiber.poll(late)))
+      yield* advance("1 minute")
+    })
+  )
+
+  it.scoped("sends nothing that it has only held units for, and gives those back", () =>
+    Effect.gen(function* () {
+      const { ledger, open, sent } = yield* made()
+      const scope = yield* Scope.make()
+      const first = yield* Scope.extend(open({ rateLimit: { requests: 1, per: "1 second" } }), scope)
+      const book = { provider: "ahrefs", unit: "api_units" } as const
+      yield* first.getDomainRating("a.com").pipe(Effect.fork, Effect.zipLeft(advance("10 millis")))
+      const fiber = yield* Effect.fork(first.getDomainRating("b.com"))
+      // A permit comes a little before its moment.
+      yield* advance("950 millis")
+      const held = (yield* ledger.usage(book)).reduce((sum, { reserved }) => sum + reserved, 0)
+      assert.deepStrictEqual([held, sent.length], [50, 1])
+      yield* Scope.close(scope, Exit.void)
+      assert.isTrue(Exit.isFailure(yield* Fiber.await(fiber)))
+      const rows = yield* ledger.usage(book)
+      assert.deepStrictEqual(
+        rows.map(({ reserved, spent }) => [reserved, spent]),
+        [[0, 50]]
+      )
+      assert.strictEqual(sent.length, 1)
+    })
   )
 
   it.scoped("lets go of its claims: another of the same account buys", () =>

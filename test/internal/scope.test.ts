@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { vendor } from "../../src/ahrefs/vendor.js"
 import { rowKey, scopeOf, stem } from "../../src/internal/scope.js"
@@ -39,6 +40,19 @@ describe("keys", () => {
       `${rowKey(stem(a.scope, vendor, facts, { ...a.params, "not there": undefined }), a.subject)}${a.column}`,
       key(a)
     )
+  })
+
+  it("tell apart what is no plain value: dates, addresses, maps, sets", () => {
+    const pairs = [
+      [new Date(1), new Date(2)],
+      [new URL("https://a.com"), new URL("https://b.com")],
+      [new Map([["a", 1]]), new Map([["a", 2]])],
+      [new Set([1]), new Set([2])],
+      [Option.some(1), Option.none()]
+    ]
+    const stemOf = (value: unknown) => stem("a.1", vendor, { ...facts, params: () => ({ value }) }, {})
+    for (const [a, b] of pairs) assert.notStrictEqual(stemOf(a), stemOf(b))
+    assert.strictEqual(stemOf(new Date(1)), stemOf(new Date(1)))
   })
 
   it.prop("hold nothing that Redis, a glob or a log could trip over, and begin with their slot", [request], ([a]) => {
