@@ -143,6 +143,10 @@ const source = (choice: Choice) =>
     }
   })
 
+export const simulation =
+  "No API key is set: these are made-up ratings of a simulated vendor, and nothing is spent. " +
+  `Set ${Provider.literals.map((provider) => `${provider.toUpperCase()}_API_KEY`).join(" or ")} for real ones.`
+
 /** All that a command works with. */
 export const layer = (
   choice: Choice,

@@ -1,6 +1,7 @@
 /** The ways a command ends early. */
 import * as Data from "effect/Data"
 import type { TenantError } from "../Integrations.js"
+import type { ScoreError } from "../ProspectScorer.js"
 import type { TooManyAccounts } from "../TenantProviders.js"
 
 /** The command was called wrongly, or what it is configured with is not usable. Exit code 2. */
@@ -20,3 +21,7 @@ export const ofTenant = (error: TenantError | TooManyAccounts): BadUsage | Faile
   error._tag === "IntegrationsUnavailable" || error._tag === "TooManyAccounts"
     ? new Failed({ message: described(error) })
     : new BadUsage({ message: described(error) })
+
+/** A list that cannot be scored at all. */
+export const ofScore = (error: ScoreError): BadUsage | Failed =>
+  error._tag === "InvalidProfile" ? new BadUsage({ message: error.message }) : ofTenant(error)

@@ -3,15 +3,13 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type { Provider, Unit } from "../Operation.js"
 import * as ProspectScorer from "../ProspectScorer.js"
 import { names } from "../scoring/explain.js"
-import * as Account from "./account.js"
-import { BadUsage, ofTenant } from "./failure.js"
-import * as List from "./list.js"
+import { Account, simulation } from "./account.js"
+import * as Choices from "./choices.js"
+import { ofScore } from "./failure.js"
 import * as Output from "./output.js"
-import * as Score from "./score.js"
 import { count, headed, jsonLine, nameOf, plural, table, units } from "./text.js"
 
 const widths = [8, 12, 44, 8, 8, 8, 26]
@@ -47,62 +45,43 @@ const totalOf = (provider: Provider, stages: ReadonlyArray<ProspectScorer.StageP
   return [`${nameOf(provider)}: ${range({ lower, upper }, first.unit)}; ${least}`]
 }
 
-interface Choices extends Account.Choice {
-  readonly file: string
+interface Chosen extends Choices.Choices {
   readonly json: boolean
-  readonly profile: Option.Option<string>
-  readonly exclude: ReadonlyArray<string>
-  readonly imports: ReadonlyArray<string>
-  readonly freeDomainRating: boolean
 }
 
+const planList = Effect.fnUntraced(function* (isJson: boolean, { exclude, profile, prospects }: Choices.Given) {
+  const { isSimulated, rows, tenant } = yield* Account
+  const scorer = yield* ProspectScorer.ProspectScorer
+  const planned = scorer.plan(tenant, prospects.map(Choices.scorable), { profile, exclude })
+  const { stages, ...counts } = yield* Effect.mapError(planned, ofScore)
+  const print = yield* Output.printer({ goOnUnread: false })
+  if (isJson) {
+    const told = stages.map((stage) => ({ ...stage, time: Duration.toMillis(stage.time) }))
+    return yield* print(jsonLine({ ...counts, stages: told, simulated: isSimulated }))
+  }
+  if (isSimulated) yield* print(`${simulation}\n`)
+  const { duplicates, excluded, inputs, invalid, sites } = counts
+  yield* print(
+    [
+      stages.length === 0 ? "" : headed(heads, widths) + table(stages.map(cellsOf), widths),
+      `\n${plural(inputs, "prospect")}: ${count(sites)} to ask about, ${count(excluded)} excluded, ${count(invalid)} invalid, ` +
+        `${count(duplicates)} duplicates\n`,
+      ...rows.flatMap(({ provider }) => totalOf(provider, stages)).map((line) => `${line}\n`),
+      "Signals are asked for those alone who pass the gate, and only while they can still decide.\n"
+    ].join("")
+  )
+})
+
 const plan = Effect.fnUntraced(
-  function* (choices: Choices) {
-    const prospects = yield* Score.prospectsOf(choices)
-    const exclude = yield* Score.blocklistOf(choices.exclude)
-    const profile = yield* Effect.transposeOption(Option.map(choices.profile, Score.profileOf))
-    yield* Effect.gen(function* () {
-      const { isSimulated, rows, tenant } = yield* Account.Account
-      if (choices.freeDomainRating) yield* Score.checkFreeRatings(rows)
-      const scorer = yield* ProspectScorer.ProspectScorer
-      const { stages, ...counts } = yield* Effect.mapError(
-        scorer.plan(tenant, prospects.map(Score.scorable), { profile: Option.getOrUndefined(profile), exclude }),
-        (error) => (error._tag === "InvalidProfile" ? new BadUsage({ message: error.message }) : ofTenant(error))
-      )
-      const print = yield* Output.printer({ goOnUnread: false })
-      if (choices.json) {
-        const told = stages.map((stage) => ({ ...stage, time: Duration.toMillis(stage.time) }))
-        return yield* print(jsonLine({ ...counts, stages: told, simulated: isSimulated }))
-      }
-      if (isSimulated) yield* print(`${Score.simulation}\n`)
-      const { duplicates, excluded, inputs, invalid, sites } = counts
-      yield* print(
-        [
-          stages.length === 0 ? "" : headed(heads, widths) + table(stages.map(cellsOf), widths),
-          `\n${plural(inputs, "prospect")}: ${count(sites)} to ask about, ${count(excluded)} excluded, ${count(invalid)} invalid, ` +
-            `${count(duplicates)} duplicates\n`,
-          ...rows.flatMap(({ provider }) => totalOf(provider, stages)).map((line) => `${line}\n`),
-          "Signals are asked for those alone who pass the gate, and only while they can still decide.\n"
-        ].join("")
-      )
-    }).pipe(Effect.provide(Account.layer(choices, choices.freeDomainRating ? Score.withFreeRatings : undefined)))
+  function* (chosen: Chosen) {
+    const given = yield* Choices.given(chosen)
+    yield* Effect.provide(planList(chosen.json, given), Choices.account(chosen))
   },
   Effect.catchTag("ClosedPipe", () => Effect.void)
 )
 
-const { exclude, freeDomainRating, imports, profile, provider, tenant } = Score.options
+const json = Options.boolean("json").pipe(Options.withDescription("Print one JSON object; times in milliseconds."))
 
-export const command = Command.make(
-  "plan",
-  {
-    file: List.file,
-    tenant,
-    provider,
-    profile,
-    exclude,
-    imports,
-    freeDomainRating,
-    json: Options.boolean("json").pipe(Options.withDescription("Print one JSON object; times in milliseconds."))
-  },
-  plan
-).pipe(Command.withDescription("Tells what scoring a list would cost, by stage and provider. Spends nothing."))
+export const command = Command.make("plan", { ...Choices.options, json }, plan).pipe(
+  Command.withDescription("Tells what scoring a list would cost, by stage and provider. Spends nothing.")
+)
