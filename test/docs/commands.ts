@@ -85,16 +85,19 @@ export const withTarball = (script: string, tarball: string): string =>
     (_, before: string) => before + tarball
   )
 
-const served = (provider: "AHREFS" | "SE_RANKING") => {
-  const simulator: Layer.Layer<unknown, never, HttpServer.HttpServer> =
-    provider === "AHREFS" ? AhrefsSimulator.layerServer() : SERankingSimulator.layerServer()
-  return Effect.map(
-    Layer.build(Layer.provideMerge(simulator, NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }))).pipe(
-      Effect.flatMap((context) => Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), context))
-    ),
-    (url) => ({ [`${provider}_API_KEY`]: "any-key-will-do-here", [`${provider}_API_URL`]: url })
-  )
+const simulators = {
+  AHREFS: Layer.discard(AhrefsSimulator.layerServer()),
+  SE_RANKING: Layer.discard(SERankingSimulator.layerServer())
 }
+
+const loopback = NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })
+
+const served = (provider: keyof typeof simulators): Effect.Effect<Environment, never, Scope.Scope> =>
+  Layer.build(Layer.provideMerge(simulators[provider], loopback)).pipe(
+    Effect.flatMap((context) => Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), context)),
+    Effect.orDie,
+    Effect.map((url) => ({ [`${provider}_API_KEY`]: "any-key-will-do-here", [`${provider}_API_URL`]: url }))
+  )
 
 const needed = {
   redis: Effect.suspend(() => {
