@@ -4,11 +4,13 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as CreditLedger from "./CreditLedger.js"
 import { gauge } from "./internal/metrics.js"
@@ -171,10 +173,16 @@ export const make = ({
       )
     })
     const turn = Effect.unsafeMakeSemaphore(1)
-    const told = Effect.matchEffect(reading, {
-      onFailure: ({ message }) => {
+    const told = Effect.matchCauseEffect(reading, {
+      onFailure: (cause) => {
+        if (Cause.isInterruptedOnly(cause)) return Effect.interrupt
         up({}).unsafeUpdate(0, [])
-        return Effect.logDebug(`The ledger's figures are as old as the last reading: ${message}`)
+        const stale = "The ledger's figures are as old as the last reading"
+        return Option.match(Cause.failureOption(cause), {
+          onSome: ({ message }) => Effect.logDebug(`${stale}: ${message}`),
+          // What dies is the embedder's `tenants`, and would do so again unheard.
+          onNone: () => Effect.logError(stale, cause)
+        })
       },
       onSuccess: () =>
         Effect.sync(() => {

@@ -4,6 +4,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
 import * as MetricState from "effect/MetricState"
 import * as TestClock from "effect/TestClock"
@@ -70,6 +71,31 @@ describe("the ledger's figures", () => {
       const last = yield* Effect.fork(read)
       for (let second = 0; second < 2; second++) yield* advance("1 second")
       yield* Fiber.join(last)
+    })
+  )
+
+  it.scoped("are read again after `tenants` has died, which is logged", () =>
+    Effect.gen(function* () {
+      const logged: Array<unknown> = []
+      const listening = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ logLevel }) => void logged.push(logLevel._tag))
+      )
+      const { context, spend } = yield* opened()
+      yield* spend("acme", "dying.a", 40)
+      let asked = 0
+      const tenants = (tenant: string) => {
+        if (asked++ === 0) throw new Error("no such plan")
+        return `plan of ${tenant}`
+      }
+      yield* Layer.build(Telemetry.layer({ tenants })).pipe(Effect.provide(context), Effect.provide(listening))
+      yield* advance("1 second")
+      assert.deepStrictEqual(logged, ["Error"])
+      assert.notProperty(yield* spent("operation", "tenant"), "dying.a plan of acme")
+      yield* advance("1 minute")
+      assert.strictEqual((yield* spent("operation", "tenant"))["dying.a plan of acme"], 40)
+      // Nothing of it is left for the other tests.
+      yield* advance("3 days")
     })
   )
 
