@@ -34,8 +34,9 @@ export const reasonOf = ({ assessment, data, high, verdict }: ScoredProspect): s
       return assessment?.markers.map(({ evidence }) => evidence).join("; ") ?? ""
     case "Rejected": {
       const gates = assessment?.gates.filter(({ outcome }) => outcome === "fail") ?? []
+      // Whoever is rejected has a score.
       return gates.length === 0
-        ? `a score of ${count(high ?? 0)} at the most is too low`
+        ? `a score of ${count(high!)} at the most is too low`
         : gates.map(({ rule, value }) => `${value} is not ${rule}`).join("; ")
     }
     case "NeedsData": {
