@@ -36,6 +36,14 @@ const Period = Schema.transformOrFail(Schema.Union(Schema.Number, Schema.String)
   encode: (duration) => ParseResult.succeed(Duration.toMillis(duration))
 })
 
+/** What is paid for is waited for, and a hold in the books lives longer than its call. */
+const Patience = Period.pipe(
+  Schema.filter((time) => {
+    const millis = Duration.toMillis(time)
+    return (millis >= 1 && millis <= 3_600_000) || "must be 1 ms to an hour"
+  })
+)
+
 const ApiUrl = Schema.String.pipe(
   Schema.filter((url) => (/^https?:\/\//i.test(url) && URL.canParse(url)) || "must be an http or https URL")
 )
@@ -48,7 +56,8 @@ const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(sche
  * would be none.
  *
  * - `isEnabled`: default true; the row is kept and not used otherwise
- * - `contract`, `apiUrl`, `freeDomainRating`, `cacheScope`, `concurrency`, `rateLimit`, `maxWait`: as in the provider's own options
+ * - `contract`, `apiUrl`, `freeDomainRating`, `cacheScope`, `concurrency`, `rateLimit`, `maxWait`, `timeout`: as in the
+ *   provider's own options
  * - `budget`: what the tenant may spend here, in the contract's unit, as in `CreditLedger.Budget`; default per month
  * - `routing`: whom the scorer asks. The lowest `priority` first (default 0), then the cheapest, where `unitPrice` is what a unit is
  *   worth beside those of the tenant's other integrations (default 1); `only` these data, or all but `never`
@@ -67,6 +76,7 @@ export const Metadata = Schema.Struct({
   concurrency: optional(wholeFrom(1)),
   rateLimit: optional(Schema.Struct({ requests: wholeFrom(1), per: Period })),
   maxWait: optional(Period),
+  timeout: optional(Patience),
   budget: optional(
     Schema.Struct({
       limit: wholeFrom(0),

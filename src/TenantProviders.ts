@@ -125,15 +125,17 @@ const settingsOf = ({
   contract = "vendor",
   freeDomainRating = false,
   maxWait,
-  rateLimit
+  rateLimit,
+  timeout
 }: Settings): string => {
-  const all = { apiUrl, cacheScope, concurrency, contract, freeDomainRating, maxWait, rateLimit } satisfies {
+  const all = { apiUrl, cacheScope, concurrency, contract, freeDomainRating, maxWait, rateLimit, timeout } satisfies {
     readonly [S in keyof Settings]-?: unknown
   }
   const timeOf = (time: Duration.DurationInput | undefined) => time && Duration.decode(time)
   return JSON.stringify({
     ...all,
     maxWait: timeOf(maxWait),
+    timeout: timeOf(timeout),
     rateLimit: rateLimit && [rateLimit.requests, timeOf(rateLimit.per)]
   })
 }

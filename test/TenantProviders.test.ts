@@ -118,12 +118,13 @@ describe("instances", () => {
           one: [row("key")],
           same: [row("key", { contract: "vendor", freeDomainRating: false })],
           slow: [row("key", { concurrency: 3 })],
+          patient: [row("key", { timeout: "1 minute" })],
           other: [row("other-key")]
         }
       })
       const asked = yield* Effect.fork(
         Effect.forEach(
-          ["one", "same", "slow", "other"],
+          ["one", "same", "slow", "patient", "other"],
           (tenant) =>
             providers.use(tenant, ({ ahrefs }) =>
               Effect.flatMap(Effect.orDie(ahrefs), ({ getDomainRating }) => getDomainRating(`${tenant}.com`))
@@ -133,7 +134,7 @@ describe("instances", () => {
       )
       yield* advance("10 millis")
       yield* Fiber.join(asked)
-      assert.deepStrictEqual((yield* simulator.requests).map(targetsOf).sort(), [1, 1, 2])
+      assert.deepStrictEqual((yield* simulator.requests).map(targetsOf).sort(), [1, 1, 1, 2])
     })
   )
 

@@ -25,7 +25,7 @@ const wires = {
 
 type Settings = Pick<
   Ahrefs.Options,
-  "apiUrl" | "cacheScope" | "concurrency" | "contract" | "freeDomainRating" | "maxWait" | "rateLimit"
+  "apiUrl" | "cacheScope" | "concurrency" | "contract" | "freeDomainRating" | "maxWait" | "rateLimit" | "timeout"
 >
 
 /** What of a row decides which service it is. */
@@ -41,10 +41,10 @@ export const wireOf = ({ metadata, provider }: Pick<Row, "metadata" | "provider"
 
 export const open = ({
   apiKey,
-  metadata: { apiUrl, cacheScope, concurrency, contract, freeDomainRating, maxWait, rateLimit },
+  metadata: { apiUrl, cacheScope, concurrency, contract, freeDomainRating, maxWait, rateLimit, timeout },
   provider
 }: Row): Effect.Effect<Opened, never, HttpClient.HttpClient | SharedState | Scope.Scope> => {
-  const options = { apiKey, apiUrl, cacheScope, concurrency, contract, maxWait, rateLimit }
+  const options = { apiKey, apiUrl, cacheScope, concurrency, contract, maxWait, rateLimit, timeout }
   switch (provider) {
     case "ahrefs":
       return Effect.map(Ahrefs.make({ ...options, freeDomainRating }), (service) => ({ provider, service }))
