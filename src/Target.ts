@@ -45,7 +45,7 @@ const registrableOptions = { extractHostname: false } as const
 
 const reasons: Record<InvalidTarget["reason"], string> = {
   empty: "is empty",
-  too_long: `is longer than ${maxLength} characters`,
+  too_long: `is longer than ${maxLength} characters when percent-encoded`,
   control_character: "holds a control character",
   scheme: "has a scheme other than http or https",
   not_a_url: "is neither a domain nor a URL",
@@ -158,14 +158,17 @@ const normalise = (
  */
 export const make = (input: string): Either.Either<Target, InvalidTarget> => normalise(input, (_host, site) => site)
 
+/** Each of them, so that the result given again is the same. */
+const withoutWww = (host: string, site: string): string =>
+  host !== site && host.startsWith("www.") ? withoutWww(host.slice(4), site) : host
+
 /**
  * The host of an input, without `www.`: `https://www.example.com/x` gives `example.com`, `blog.example.com` stays itself.
  *
  * @since 0.1.0
  * @category Constructors
  */
-export const host = (input: string): Either.Either<Target, InvalidTarget> =>
-  normalise(input, (host, site) => (host !== site && host.startsWith("www.") ? host.slice(4) : host))
+export const host = (input: string): Either.Either<Target, InvalidTarget> => normalise(input, withoutWww)
 
 /**
  * One page: scheme, host, port, path and query of an input, without fragment; `example.com/a` gives `http://example.com/a`.
@@ -174,10 +177,12 @@ export const host = (input: string): Either.Either<Target, InvalidTarget> =>
  * @category Constructors
  */
 export const url = (input: string): Either.Either<Target, InvalidTarget> =>
-  Either.map(normalise(input, identity), (host) => {
+  Either.flatMap(normalise(input, identity), (host) => {
     const parsed = new URL(withScheme(input.trim()))
     const port = parsed.port === "" ? "" : `:${parsed.port}`
-    return Target.make(`${parsed.protocol}//${host}${port}${parsed.pathname}${parsed.search}`)
+    const page = `${parsed.protocol}//${host}${port}${parsed.pathname}${parsed.search}`
+    // Percent-encoding makes it longer, and what came out too long would be refused when it is given again.
+    return page.length > maxLength ? invalid(input, "too_long") : Either.right(Target.make(page))
   })
 
 /**

@@ -30,7 +30,7 @@ describe("valid inputs", () => {
     ["www.example.com", "example.com", "example.com", "http://www.example.com/"],
     ["WWW.example.com.", "example.com", "example.com", "http://www.example.com/"],
     ["www.blog.example.com", "example.com", "blog.example.com", "http://www.blog.example.com/"],
-    ["www.www.example.com", "example.com", "www.example.com", "http://www.www.example.com/"],
+    ["www.www.example.com", "example.com", "example.com", "http://www.www.example.com/"],
     ["www.com", "www.com", "www.com", "http://www.com/"],
     ["www.co.uk", "www.co.uk", "www.co.uk", "http://www.co.uk/"],
     ["wwww.example.com", "example.com", "wwww.example.com", "http://wwww.example.com/"],
@@ -143,6 +143,14 @@ describe("invalid inputs", () => {
     const input = `example.com/${"a".repeat(2036)}`
     assert.strictEqual(input.length, 2048)
     assert.strictEqual(right(Target.make(input)), "example.com")
+  })
+
+  it("a URL that percent-encoding makes too long is refused at once, not when it is given again", () => {
+    const longest = `example.com/a${"ü".repeat(338)}`
+    assert.strictEqual(right(Target.url(longest)).length, 2048)
+    assert.strictEqual(right(Target.make(`${longest}a`)), "example.com")
+    const refused = Target.url(`${longest}a`)
+    assert.strictEqual(Either.isLeft(refused) && refused.left.reason, "too_long")
   })
 
   it("a megabyte is refused without being read", () => {

@@ -9,7 +9,9 @@ export const parseRetryAfter = (value: string | undefined, now: number): Option.
   if (value === undefined || value.trim() === "") return Option.none() // Number("") is 0
   const seconds = Number(value)
   const millis = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - now
-  return Number.isNaN(millis) ? Option.none() : Option.some(Duration.millis(Math.max(0, millis)))
+  // The error that holds it could not be encoded with more: longer than anybody waits is as good as any such number.
+  const wait = Math.min(Math.max(0, millis), Number.MAX_SAFE_INTEGER)
+  return Number.isNaN(millis) ? Option.none() : Option.some(Duration.millis(wait))
 }
 
 export interface RetryOptions {

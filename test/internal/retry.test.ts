@@ -15,6 +15,9 @@ describe("parseRetryAfter", () => {
     ["-3", 0],
     ["1e2", 100_000],
     ["0x10", 16_000],
+    // What an error can be encoded with.
+    ["9007199254740993", Number.MAX_SAFE_INTEGER],
+    ["1e308", Number.MAX_SAFE_INTEGER],
     ["Sat, 21 Nov 2026 12:00:30 GMT", 30_000],
     ["Sat, 21 Nov 2026 11:59:00 GMT", 0],
     ["2026-11-21T12:01:00Z", 60_000]
