@@ -1,4 +1,5 @@
-// Packs the package, installs the tarball into an empty project and uses it there: types, ESM, require, closed doors.
+// Packs the package, installs the tarball into an empty project without running any script, and uses it there: types, ESM,
+// require, native packages, the command, closed doors.
 import { execFileSync } from "node:child_process"
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -24,7 +25,12 @@ try {
 
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }))
   const peers = ["effect", "@effect/platform"].map((name) => `${name}@${versionOf(name)}`)
-  run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", join(project, packed.filename), ...peers])
+  const quick = ["--no-audit", "--no-fund", "--prefer-offline"]
+  run("npm", ["install", "--ignore-scripts", ...quick, join(project, packed.filename), ...peers])
+  const { scripts, version } = JSON.parse(
+    readFileSync(join(project, "node_modules/effect-seo-providers/package.json"), "utf8")
+  )
+  expect(!["preinstall", "install", "postinstall"].some((name) => name in scripts), "the package has an install script")
 
   copyFileSync(join(here, "consumer.ts"), join(project, "consumer.ts"))
   const compiler = {
@@ -42,24 +48,32 @@ try {
   const answer = JSON.parse(run(process.execPath, ["consumer.js"]))
   expect(typeof answer.rating === "number" && typeof answer.traffic === "number", "the ESM program gave no rating")
 
-  writeFileSync(join(project, "list.txt"), "example.com\nnot a site\n")
+  // Their prebuilt binaries are enough: nobody compiled anything.
+  const native = `import { open } from "lmdb"
+    import { createClient } from "@libsql/client"
+    const db = open({ path: "native.lmdb" })
+    await db.put("key", "value")
+    const { rows } = await createClient({ url: "file:native.db" }).execute("select 1 as one")
+    console.log(db.get("key"), rows[0].one)
+    await db.close()`
+  expect(run(process.execPath, ["--input-type=module", "-e", native]) === "value 1\n", "a native package does not work")
+
+  writeFileSync(join(project, "list.txt"), "example.com\nexample.org\nexample.net\nnot a site\n")
   const env = { PATH: process.env.PATH, HOME: project }
-  const scored = execFileSync(
-    join(project, "node_modules/.bin/effect-seo-providers"),
-    ["score", "list.txt", "--json", "--html", "r.html"],
-    {
-      cwd: project,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-      env
-    }
-  )
+  const command = join(project, "node_modules/.bin/effect-seo-providers")
+  expect(run(command, ["--version"]).trim() === version, "the command has another version")
+  const scored = execFileSync(command, ["score", "list.txt", "--json", "--html", "r.html"], {
+    cwd: project,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+    env
+  })
   const lines = scored
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line))
-  expect(lines.length === 3 && lines[0].data.domainRating.source === "ahrefs", `the command gave ${scored}`)
-  expect(lines[2].simulated && lines[2].invalid === 1, `the command's summary is ${JSON.stringify(lines[2])}`)
+  expect(lines.length === 5 && lines[0].data.domainRating.source === "ahrefs", `the command gave ${scored}`)
+  expect(lines[4].simulated && lines[4].invalid === 1, `the command's summary is ${JSON.stringify(lines[4])}`)
   expect(readFileSync(join(project, "r.html"), "utf8").startsWith("<!doctype html>"), "the command wrote no report")
   const installed = readdirSync(join(project, "node_modules/@effect"))
   expect(
@@ -69,9 +83,9 @@ try {
 
   const script = (code) => run(process.execPath, ["--input-type=commonjs", "-e", code])
   const required = script(
-    `const all = require("effect-seo-providers"); console.log(Object.keys(all).join(), typeof require("effect-seo-providers/Target").make)`
+    `const all = require("effect-seo-providers"); console.log(Object.keys(all).join(), typeof require("effect-seo-providers/Target").make, typeof require("effect-seo-providers/Report").html)`
   )
-  expect(/\bAhrefs\b.*\bSERanking\b.* function/.test(required), `require() gave ${required}`)
+  expect(/\bAhrefs\b.*\bSERanking\b.* function function/.test(required), `require() gave ${required}`)
   for (const closed of [
     "internal/http",
     "ahrefs/vendor",

@@ -59,7 +59,7 @@ try {
   const summaries = changesets().map((name) => read(`.changeset/${name}`).split("---\n\n")[1].trim().split("\n")[0])
   run(process.execPath, join(root, "test/release/version.mjs"))
 
-  const { version } = JSON.parse(read("package.json"))
+  const { publishConfig, version } = JSON.parse(read("package.json"))
   const log = read("CHANGELOG.md")
   must(isHigher(version, before.version), `the version went from ${before.version} to ${version}`)
   must(changesets().length === 0, "changesets are left over")
@@ -69,6 +69,7 @@ try {
   must(read("src/internal/version.ts").includes(`"${version}"`), "src/internal/version.ts has another version")
   must(JSON.parse(read("package-lock.json")).packages[""].version === version, "package-lock.json has another version")
 
+  must(publishConfig?.access === "public" && publishConfig.provenance === true, "publishConfig is not that of the page")
   const published = JSON.parse(
     run("npm", "publish", "--dry-run", "--ignore-scripts", "--json", "--offline", "--tag=latest")
   )
