@@ -292,7 +292,7 @@ const make = (
     const marks = new Map<string, { readonly since: number; readonly until: number }>()
     let latest = -Infinity
     const since = (key: string): number => marks.get(key)?.since ?? -Infinity
-    const isVoid = ({ scope }: FactId, { observedAt }: Fact) =>
+    const isVoid = ({ scope }: Pick<FactId, "scope">, { observedAt }: Fact) =>
       observedAt <= latest && (observedAt <= since(mark.all) || observedAt <= since(mark.scope(scope)))
     const isOld = (key: string, now: number): boolean => {
       const known = marks.get(key)
@@ -313,18 +313,19 @@ const make = (
       (ids) =>
         Effect.clockWith((clock) => {
           const now = clock.unsafeCurrentTimeMillis()
-          const scopes = new Set(ids.map(({ scope }) => mark.scope(scope)))
-          const old = [mark.all, mark.targets, ...scopes].filter((key) => isOld(key, now))
+          const scopes = new Set(ids.map(({ scope }) => scope))
+          const old = [mark.all, mark.targets, ...Array.from(scopes, mark.scope)].filter((key) => isOld(key, now))
+          const kept = (facts: ReadonlyArray<Fact | undefined>) => {
+            facts.forEach((fact, i) => fact && near.set(ids[i]!, fact, now))
+            return facts
+          }
           // In one question with the facts: a look-up has one round trip.
           return Effect.flatMap(store.getMany([...old, ...ids.map(({ key }) => key)]), (found) => {
             old.forEach((key, i) => learn(key, found[i]?.observedAt ?? -Infinity, now + marksLife))
-            const valid = found
-              .slice(old.length)
-              .map((fact, i) => (fact === undefined || isVoid(ids[i]!, fact) ? undefined : fact))
-            const kept = (valid: ReadonlyArray<Fact | undefined>) => {
-              valid.forEach((fact, i) => fact && near.set(ids[i]!, fact, now))
-              return valid
-            }
+            const valid = ids.map((id, i) => {
+              const fact = found[old.length + i]
+              return fact === undefined || isVoid(id, fact) ? undefined : fact
+            })
             if (since(mark.targets) === -Infinity) return Effect.succeed(kept(valid))
             // Somebody has invalidated a target lately: each target's own mark decides.
             const targets = ids.map(({ target }) => targetMark(target))
@@ -346,7 +347,7 @@ const make = (
 
     const readMany = shared === null ? readHere : readFrom(shared)
 
-    const invalidate = (keys: ReadonlyArray<string>, isMeant: (id: FactId) => boolean) =>
+    const invalidate = (keys: ReadonlyArray<string>, isMeant: FirstLevel.IsMeant) =>
       Effect.clockWith((clock) => {
         const now = clock.unsafeCurrentTimeMillis()
         near.forget(isMeant)
@@ -408,7 +409,7 @@ const make = (
       stats: Effect.clockWith((clock) => {
         const counts = tally(clock.unsafeCurrentTimeMillis())
         if (shared === null) {
-          for (const { fact, id } of near.entries()) if (!isVoid(id, fact)) counts.add(id.key, fact)
+          for (const [key, { fact, scope }] of near.entries()) if (!isVoid({ scope }, fact)) counts.add(key, fact)
           return Effect.sync(counts.rows)
         }
         return Stream.runForEachChunk(Stream.rechunk(shared.store.entries, statsBatch), (some) => {

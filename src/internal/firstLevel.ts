@@ -2,11 +2,13 @@
 import { LRUCache } from "lru-cache"
 import type { Bounds, Fact, FactId } from "../CacheStore.js"
 
-interface Held {
-  readonly id: FactId
+/** No more of an id than invalidations go by: what else comes with it would be kept as long as the fact. */
+interface Held extends Omit<FactId, "key"> {
   readonly fact: Fact
   readonly until: number
 }
+
+export type IsMeant = (id: Omit<FactId, "key">) => boolean
 
 export interface FirstLevel {
   /** A fact that may answer in place of the store. */
@@ -14,8 +16,8 @@ export interface FirstLevel {
   /** Whatever its age here. */
   readonly peek: (key: string) => Fact | undefined
   readonly set: (id: FactId, fact: Fact, now: number) => void
-  readonly forget: (isMeant: (id: FactId) => boolean) => void
-  readonly entries: () => Iterable<Held>
+  readonly forget: (isMeant: IsMeant) => void
+  readonly entries: () => Iterable<readonly [key: string, held: Held]>
 }
 
 const objectBytes = 16
@@ -36,7 +38,7 @@ export const make = ({ maxBytes, maxEntries }: Bounds, lifeMillis: number): Firs
   const held = new LRUCache<string, Held>({
     max: maxEntries,
     maxSize: maxBytes,
-    sizeCalculation: ({ fact, id }) => id.key.length + (fact.bytes ?? weigh(fact.value)) + bookkeeping
+    sizeCalculation: ({ fact }, key) => key.length + (fact.bytes ?? weigh(fact.value)) + bookkeeping
   })
   return {
     get: (key, now) => {
@@ -44,13 +46,13 @@ export const make = ({ maxBytes, maxEntries }: Bounds, lifeMillis: number): Firs
       return found !== undefined && found.until > now ? found.fact : undefined
     },
     peek: (key) => held.get(key)?.fact,
-    set: (id, fact, now) => {
-      held.set(id.key, { id, fact, until: now + lifeMillis })
+    set: ({ key, scope, target }, fact, now) => {
+      held.set(key, { scope, target, fact, until: now + lifeMillis })
     },
     forget: (isMeant) => {
-      for (const [key, { id }] of held.entries()) if (isMeant(id)) held.delete(key)
+      for (const [key, one] of held.entries()) if (isMeant(one)) held.delete(key)
     },
-    entries: () => held.values()
+    entries: () => held.entries()
   }
 }
 
