@@ -127,6 +127,32 @@ const defaultLease = Duration.minutes(2)
  */
 const slackOf = (per: number): number => Math.min(500, Math.ceil(per * 0.03))
 
+/** So many answers tell how fast one can be. */
+const remembered = 40
+/** Such a part of the provider's window each call may on the average be counted late, and half a window at once. */
+const lateShare = 0.015
+
+/**
+ * How much later than it left a call may have arrived: it was answered so much later than the fastest of late, and nobody sees
+ * whether it was slow on its way or the provider slow to answer. What that takes of the rate is bounded: at a provider whose
+ * answers always vary it counts for less.
+ */
+const lateness = (per: number) => {
+  const trips: Array<number> = []
+  let left = per / 2
+  return (trip: number): number => {
+    trips.push(trip)
+    if (trips.length > remembered) trips.shift()
+    left = Math.min(per / 2, left + lateShare * per)
+    const late = trip - Math.min(...trips)
+    // The other half of the slack is for clocks.
+    if (late <= slackOf(per) / 2) return 0
+    const counted = Math.min(Math.floor(left), late)
+    left -= counted
+    return counted
+  }
+}
+
 const perOf = ({ per }: Rate): number => Duration.toMillis(per)
 
 const ticketOf = ({
@@ -264,24 +290,36 @@ const make = (shared: Gate.Gate | null): Service => {
       })
     })
 
-  /** Accounts that were answered: a first call opens a connection, and takes nobody knows how long to arrive. */
-  const warm = new LRUCache<string, true>({ max: 10_000 })
+  /** Of accounts that were answered: a first call opens a connection, and takes nobody knows how long to arrive. */
+  const lateBy = new LRUCache<string, ReturnType<typeof lateness>>({ max: 10_000 })
 
   const permitOf = ({ answeredAt, askedAt, decision, gate, ticket }: Made, { rate }: Request): Permit => {
     let isOver = false
     const { wait } = decision
-    const wasCold = !warm.has(ticket.account)
-    const left = Effect.suspend(() =>
-      Effect.catchAll(gate.leaves(ticket), ({ message }) =>
+    const wasCold = !lateBy.has(ticket.account)
+    /** Since when it counts, by this process's clock; it may be a little more. */
+    let since = askedAt + wait
+    const left = (ago: number) =>
+      Effect.catchAll(gate.leaves(ticket, ago), ({ message }) =>
         Effect.logDebug(`The limiter was not told that a call left late: ${message}`)
       )
-    )
     const leaves: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
       // Looked at again after a sleep: a busy process wakes late.
       const early = answeredAt + wait - now
       if (wait > 0 && early > 0) return Effect.zipRight(Effect.sleep(early), leaves)
       // Half of the slack is for the way to the provider.
-      return now - (askedAt + wait) <= slackOf(perOf(rate)) / 2 ? Effect.void : left
+      if (now - since <= slackOf(perOf(rate)) / 2) return Effect.void
+      since = now
+      return left(0)
+    })
+    const arrived = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const trip = Math.max(0, now - since)
+      const known = lateBy.get(ticket.account) ?? lateness(perOf(rate))
+      lateBy.set(ticket.account, known)
+      const late = known(trip)
+      // It was counted before it was answered, at the latest then.
+      if (wasCold) return left(0)
+      return late > 0 ? left(trip - late) : Effect.void
     })
     return {
       leaves,
@@ -293,13 +331,10 @@ const make = (shared: Gate.Gate | null): Service => {
             outcome._tag === "Limited"
               ? { _tag: "Limited", pause: Option.getOrNull(Option.map(outcome.retryAfter, Duration.toMillis)) }
               : outcome
-          if (told._tag === "Answered") warm.set(ticket.account, true)
-          // It was counted before it was answered, at the latest then.
-          const arrived = wasCold && told._tag === "Answered" ? left : Effect.void
           // Alone, this process would pause all the same.
           const heard = told._tag === "Limited" && gate !== local ? local.over(ticket, told) : Effect.void
           return Effect.zipRight(
-            Effect.zipRight(arrived, heard),
+            Effect.zipRight(told._tag === "Answered" ? arrived : Effect.void, heard),
             Effect.catchAll(gate.over(ticket, told), ({ message }) => {
               untold.set(ticket.id, [ticket, told])
               return Effect.logDebug(`The end of a call is told to the limiter later: ${message}`)

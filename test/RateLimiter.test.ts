@@ -124,6 +124,32 @@ describe("a limiter", () => {
     })
   )
 
+  it.effect("counts a call that was answered late as one that may have arrived late", () =>
+    Effect.gen(function* () {
+      const limiter = yield* RateLimiter.memory
+      const one = { rate: { requests: 1, per: "10 seconds" } } as const
+      const step = "100 millis"
+      // A first call opens a connection: it may have arrived just before its answer.
+      assert.strictEqual(yield* driven(sent(limiter, one, 100), step), 0)
+      assert.strictEqual(yield* driven(sent(limiter, one, 2_100), step), 100 + window)
+      assert.strictEqual(yield* driven(sent(limiter, one, 100), step), 100 + window + 2_000 + window)
+      assert.strictEqual(yield* driven(sent(limiter, one, 100), step), 100 + window + 2_000 + window + window)
+    })
+  )
+
+  it.effect("uses 95 % of the rate also where a provider's answers always vary", () =>
+    Effect.gen(function* () {
+      const limiter = yield* RateLimiter.memory
+      const wide = { rate: { requests: 10, per: "1 minute" }, concurrency: 100 } as const
+      const calls = Array.from({ length: 60 }, (_, i) => i)
+      const times = yield* driven(
+        Effect.forEach(calls, (i) => sent(limiter, wide, i % 2 === 0 ? 3_000 : 51_000), { concurrency: 30 }),
+        "10 seconds"
+      )
+      assert.isAtMost(Math.max(...times), (calls.length / 10 / 0.95) * 60_000)
+    })
+  )
+
   it.effect("fails at once with RateLimited where it would be too long, and keeps no place for it", () =>
     Effect.gen(function* () {
       const limiter = yield* RateLimiter.memory

@@ -56,8 +56,8 @@ export interface Pace {
 
 export interface Gate<out E = StoreUnavailable> {
   readonly decide: (ticket: Ticket, place: number | null) => Effect.Effect<Decision, E>
-  /** A call leaves only now: its window begins now, not when it was granted. */
-  readonly leaves: (ticket: Ticket) => Effect.Effect<void, E>
+  /** A call leaves only now, or may have left so long ago: its window begins then, not when it was granted. */
+  readonly leaves: (ticket: Ticket, ago?: number) => Effect.Effect<void, E>
   readonly over: (ticket: Ticket, outcome: Outcome) => Effect.Effect<void, E>
   readonly pace: (account: string, allowance: Allowance) => Effect.Effect<Pace, E>
   /** Calls `moved` when the account's queue may have moved on, until it is ended. */
@@ -239,14 +239,14 @@ export const make = (): Gate<never> & {
         prune(account, ticket.allowance, now)
         logged(account, { id: ticket.id, cost: ticket.cost, at: now })
       }),
-    leaves: (ticket) =>
+    leaves: (ticket, ago = 0) =>
       timed((now) => {
         const account = accountOf(ticket.account)
         const { cost, id } = ticket
         // Its window may be over already.
         if (!account.flying.has(id)) return
         account.log = account.log.filter((one) => one.id !== id)
-        logged(account, { id, cost, at: now })
+        logged(account, { id, cost, at: now - ago })
       }),
     over: (ticket, outcome) =>
       timed((now) => {

@@ -113,7 +113,7 @@ return {0, place, math.ceil(wait), count}`
 
 const leavesScript = `${common}
 if redis.call('ZSCORE', flight, ARGV[6]) then
-  redis.call('ZADD', log, now, ARGV[6])
+  redis.call('ZADD', log, now - tonumber(ARGV[7]), ARGV[6])
   keep()
 end`
 
@@ -208,7 +208,8 @@ export const make = (
           }
         )
       },
-      leaves: (ticket) => Effect.asVoid(run(leavesScript, ticket.account, ticket.allowance, memberOf(ticket))),
+      leaves: (ticket, ago = 0) =>
+        Effect.asVoid(run(leavesScript, ticket.account, ticket.allowance, memberOf(ticket), String(ago))),
       over: (ticket, outcome: Outcome) => {
         const said = outcome._tag === "Limited" && outcome.pause !== null ? String(outcome.pause) : ""
         const { account, allowance } = ticket

@@ -188,6 +188,8 @@ describe("a gate", () => {
         yield* gate.leaves(ticket(0, 1, "t", narrow))
         yield* gate.leaves(ticket(5, 1, "t", narrow))
         assert.deepInclude(yield* gate.decide(ticket(1, 1, "t", narrow), null), { isGranted: false, wait: 1_000 })
+        yield* gate.leaves(ticket(0, 1, "t", narrow), 300)
+        assert.deepInclude(yield* gate.decide(ticket(1, 1, "t", narrow), null), { isGranted: false, wait: 700 })
       }
     })
   )
