@@ -3,8 +3,9 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { start } from "../test/support/redis.js"
-import { leastUnits, lookups, processes, trace, unitsOf } from "./creditsSetting.js"
+import { lookups, processes, trace } from "./creditsSetting.js"
 import { BenchError, medianOf, type Row, type Section } from "./measure.js"
+import { leastUnits, unitsOf } from "./price.js"
 import { node } from "./process.js"
 
 const child = new URL("./creditsChild.js", import.meta.url).pathname

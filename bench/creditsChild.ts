@@ -17,8 +17,9 @@ import { Keyv } from "keyv"
 import { setTimeout as sleep } from "node:timers/promises"
 import * as Ahrefs from "../src/Ahrefs.js"
 import * as SharedState from "../src/SharedState.js"
+import { unitsOf } from "./price.js"
 import { toStderr } from "./process.js"
-import { type Request, unitsOf, upstreamMillis, wavesOf } from "./creditsSetting.js"
+import { type Request, upstreamMillis, wavesOf } from "./creditsSetting.js"
 
 const [contender = "", port = "", number = ""] = process.argv.slice(2)
 const url = `redis://127.0.0.1:${port}`

@@ -53,6 +53,10 @@ export const medianOf = (values: ReadonlyArray<number>): number => {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2
 }
 
+/** The least value that so many of all are not above. */
+export const quantileOf = (values: ReadonlyArray<number>, share: number): number =>
+  [...values].sort((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN
+
 export const timesOf = (values: ReadonlyArray<number>): Times => ({
   median: medianOf(values),
   min: Math.min(...values),

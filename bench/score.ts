@@ -1,15 +1,34 @@
-/** What the sample of 1,000 prospects costs, as the simulator bills it. Counts, not times: the same on every machine. */
+/** What scoring costs in units, how fast the model is alone, and how long a list takes end to end. */
+import * as Command from "@effect/platform/Command"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import { createServer } from "node:http"
+import { fileURLToPath } from "node:url"
 import * as Ahrefs from "../src/Ahrefs.js"
+import * as ProspectScorer from "../src/ProspectScorer.js"
+import type { Observed, Sheet } from "../src/scoring/data.js"
+import * as Model from "../src/scoring/model.js"
 import * as SharedState from "../src/SharedState.js"
 import * as AhrefsSimulator from "../src/testing/AhrefsSimulator.js"
-import { agree, BenchError, type Row, type Section } from "./measure.js"
+import * as World from "../src/testing/world.js"
+import { plansOf } from "../test/support/plans.js"
+import { start } from "../test/support/redis.js"
+import * as Scorer from "../test/support/scorer.js"
+import { agree, BenchError, rowsOf, type Section, timesOf } from "./measure.js"
+import { printed } from "./process.js"
+import { endToEnd } from "./scoreEndToEnd.js"
+import { sites } from "./scoreSetting.js"
 
-const number = new Intl.NumberFormat("en-US")
+const row = rowsOf("score")
+const whole = (value: number): string => Math.round(value).toLocaleString("en")
+
+const sample = "examples/prospects.txt"
 
 /** What `use` is billed on a simulator of its own, and what it finds. */
 const billed = <A, E>(
@@ -34,9 +53,9 @@ const billed = <A, E>(
     return { rows, units, calls: (yield* simulator.requests).length }
   })
 
-export const score: Section = Effect.gen(function* () {
+const ratings = Effect.gen(function* () {
   const files = yield* FileSystem.FileSystem
-  const domains = (yield* files.readFileString("examples/prospects.txt"))
+  const domains = (yield* files.readFileString(sample))
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "")
@@ -51,26 +70,143 @@ export const score: Section = Effect.gen(function* () {
     )
   }
 
-  const row = (
-    what: string,
-    { calls, units }: { readonly calls: number; readonly units: number },
-    most?: number
-  ): Row => ({
-    section: "score",
-    what: `${number.format(domains.length)} prospects, ${what}`,
-    median: `${number.format(units)} units`,
-    spread: "",
-    result: `${number.format(calls)} calls`,
-    target: most === undefined ? "" : `<= ${number.format(most)} units`,
-    isMet: most === undefined ? null : units <= most
-  })
+  const rowOf = (what: string, { calls, units }: { readonly calls: number; readonly units: number }, most?: number) =>
+    row(`ratings of the sample of ${whole(domains.length)}, ${what}`, {
+      median: `${whole(units)} units`,
+      result: `${whole(calls)} calls`,
+      ...(most !== undefined && { target: `<= ${whole(most)} units`, isMet: units <= most })
+    })
   return [
-    row("one getDomainRating each", single),
-    row("getDomainRatings", batched, 2_100),
-    row("getDomainRatings, freeDomainRating", free, 0)
+    rowOf("one getDomainRating each", single),
+    rowOf("getDomainRatings", batched, 2_100),
+    rowOf("getDomainRatings, freeDomainRating", free, 0)
   ]
-}).pipe(
-  Effect.scoped,
-  Effect.provide(NodeFileSystem.layer),
+}).pipe(Effect.scoped)
+
+const command = fileURLToPath(new URL("../src/cli/main.js", import.meta.url))
+
+/** The command's second run of the same list, in another process. */
+const again = (what: string, kept: Readonly<Record<string, string>>) =>
+  Effect.gen(function* () {
+    const { unitsBilled } = yield* AhrefsSimulator.AhrefsSimulator
+    const url = yield* HttpServer.addressFormattedWith(Effect.succeed)
+    const run = printed(
+      Command.make(process.execPath, command, "score", sample).pipe(
+        Command.env({ AHREFS_API_KEY: "key", AHREFS_API_URL: `${url}/v3`, SE_RANKING_API_KEY: "", ...kept })
+      )
+    )
+    yield* run
+    const first = yield* unitsBilled
+    yield* agree(first > 0, "the first run bought nothing.")
+    yield* run
+    const second = (yield* unitsBilled) - first
+    return row(`npm run score, the sample for the second time, ${what}`, {
+      median: `${whole(second)} units`,
+      result: `${whole(first)} for the first time`,
+      target: "0 units",
+      isMet: second === 0
+    })
+  }).pipe(
+    Effect.provide(
+      Layer.provideMerge(
+        AhrefsSimulator.layerServer({ rateLimit: false }),
+        NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })
+      )
+    )
+  )
+
+const secondRuns = Effect.gen(function* () {
+  const files = yield* FileSystem.FileSystem
+  const folder = yield* files.makeTempDirectoryScoped({ prefix: "effect-seo-providers-score-" })
+  const redis = yield* start()
+  return [
+    yield* again("Redis", { REDIS_URL: redis.url }),
+    yield* again("the embedded store", { REDIS_URL: "", SEO_CACHE_DIR: folder })
+  ]
+}).pipe(Effect.scoped)
+
+const funnel = Effect.gen(function* () {
+  const prospects = Scorer.sites(1_000)
+  const { ahrefs, scorer } = yield* Scorer.make({ providers: { ahrefs: {}, se_ranking: {} } })
+  const { summary } = yield* scorer.scoreAll("acme", prospects)
+  const { NeedsData, Qualified, Rejected, Review } = summary.verdicts
+  yield* agree(Qualified + Rejected + Review + NeedsData === prospects.length, "not every prospect has an answer.")
+  const units = yield* ahrefs.unitsBilled
+  const calls = (yield* ahrefs.requests).length
+  const { best, passed } = plansOf(prospects, ProspectScorer.standard)
+  const share = (passed / prospects.length) * 100
+  const ratio = units / best
+  return [
+    row(`${whole(prospects.length)} prospects, both providers, ${share.toFixed(0)} % pass the gate: Ahrefs`, {
+      median: `${whole(units)} units`,
+      result: `${whole(calls)} calls; three calls for each: 150,000 units`
+    }),
+    row(`the same over the best plan made in advance, ${whole(best)} units`, {
+      median: `${ratio.toFixed(3)} x`,
+      target: "<= 1.05 x",
+      isMet: ratio <= 1.05
+    })
+  ]
+}).pipe(Effect.scoped)
+
+const rounds = 9
+const batch = 20_000
+
+const observed = (value: number): Observed => ({
+  value,
+  source: "ahrefs",
+  operation: "getDomainMetrics",
+  observedAt: 0,
+  cache: "fresh",
+  cost: null
+})
+
+/** As a run has them: all rated, and of those that pass the gate everything is known. */
+const sheets = (): ReadonlyArray<readonly [target: string, sheet: Sheet]> => {
+  const world = World.make({ seed: 1, facts: {} })
+  return Array.from(sites(batch), (target) => {
+    const { facts } = world(target)
+    const rated = { domainRating: observed(facts.domainRating) }
+    const isIn = facts.domainRating >= 30 && facts.domainRating < 90
+    const known: Sheet["known"] = isIn
+      ? {
+          ...rated,
+          organicTraffic: observed(facts.orgTraffic),
+          referringDomains: observed(facts.refdomains),
+          dofollowReferringDomains: observed(facts.refdomainsDofollow),
+          trustFlow: observed(facts.trustFlow),
+          citationFlow: observed(facts.citationFlow)
+        }
+      : rated
+    return [target, { known, missing: {} }]
+  })
+}
+
+const pure = Effect.gen(function* () {
+  const assess = Model.make(ProspectScorer.standard)
+  const given = sheets()
+  const speeds: Array<number> = []
+  for (let round = -2; round < rounds; round++) {
+    const began = performance.now()
+    let qualified = 0
+    for (const [target, sheet] of given) if (assess(sheet, target).verdict._tag === "Qualified") qualified++
+    const speed = batch / ((performance.now() - began) / 1_000)
+    yield* agree(qualified > 0 && qualified < batch, "all prospects have one verdict.")
+    if (round >= 0) speeds.push(speed)
+  }
+  const { max, median, min } = timesOf(speeds)
+  return [
+    row("the model alone", {
+      median: `${whole(median)} a second`,
+      spread: `${whole(min)} - ${whole(max)}`,
+      target: ">= 200,000 a second",
+      isMet: median >= 200_000
+    })
+  ]
+})
+
+export const score: Section = Effect.all([ratings, secondRuns, funnel, pure, endToEnd]).pipe(
+  Effect.map((all) => all.flat()),
+  Effect.provide(NodeContext.layer),
   Effect.mapError((error) => (error instanceof BenchError ? error : new BenchError({ message: String(error) })))
 )

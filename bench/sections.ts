@@ -6,8 +6,8 @@ import { imports } from "./imports.js"
 import { ledger } from "./ledger.js"
 import { limiter } from "./limiter.js"
 import { overhead } from "./overhead.js"
-import { prospects } from "./prospects.js"
 import { score } from "./score.js"
+import { service } from "./service.js"
 import { start } from "./start.js"
 import { stampedes } from "./stampede.js"
 import { stream } from "./stream.js"
@@ -21,10 +21,10 @@ export const sections: Readonly<Record<string, Section>> = {
   decode,
   stream,
   score,
-  prospects,
   hits,
   stampede: stampedes,
   credits,
+  service,
   ledger,
   limiter
 }

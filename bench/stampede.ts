@@ -1,12 +1,11 @@
 /** Cold keys and four processes: how often is each bought, and how long does a caller wait? */
 import * as Effect from "effect/Effect"
-import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
-import { createInterface } from "node:readline"
 import { start } from "../test/support/redis.js"
-import { agree, BenchError, medianOf, type Row, rowsOf, type Section } from "./measure.js"
+import { agree, BenchError, medianOf, quantileOf, type Row, rowsOf, type Section } from "./measure.js"
+import { type Standby, standby } from "./process.js"
 import { keys, names, processes, upstreamMillis, warmPrefix } from "./stampedeSetting.js"
 
 const sectionRow = rowsOf("stampede")
@@ -55,27 +54,10 @@ const upstream = (onCall: (bought: Bought) => void) =>
       })
   )
 
-interface Running {
-  readonly process: ChildProcess
-  readonly ready: Promise<unknown>
-  /** Empty where it was killed. */
-  readonly times: Promise<ReadonlyArray<number>>
-}
-
-const launch = (contender: string, port: number, url: string, number: number): Running => {
-  const process_ = spawn(process.execPath, [child, contender, String(port), url, String(number)], {
-    stdio: ["pipe", "pipe", "inherit"]
-  })
-  const lines = createInterface({ input: process_.stdout! })
-  const ended = once(process_, "close").then(() => "[]")
-  const line = (isIt: (line: string) => boolean) =>
-    Promise.race([new Promise<string>((resolve) => lines.on("line", (line) => isIt(line) && resolve(line))), ended])
-  return {
-    process: process_,
-    ready: line((line) => line === "ready"),
-    times: line((line) => line.startsWith("[")).then((line) => JSON.parse(line) as ReadonlyArray<number>)
-  }
-}
+/** Empty where it was killed. */
+const timesOf = (report: string): ReadonlyArray<number> =>
+  // Safe: it is what the child prints.
+  report === "" ? [] : (JSON.parse(report) as ReadonlyArray<number>)
 
 /** One stampede on an empty Redis. */
 const stampede = (contender: string, kill: boolean) =>
@@ -83,17 +65,17 @@ const stampede = (contender: string, kill: boolean) =>
     Effect.gen(function* () {
       const server = yield* start()
       const bought: Array<Bought> = []
-      const all: Array<Running> = []
+      const all: Array<Standby> = []
       const { url } = yield* upstream((call) => {
         bought.push(call)
         if (kill && bought.length === 1) setTimeout(() => all[Number(call.child)]?.process.kill("SIGKILL"), 50)
       })
-      for (let i = 0; i < processes; i++) all.push(launch(contender, server.port, url, i))
+      for (let i = 0; i < processes; i++)
+        all.push(yield* standby(child, contender, String(server.port), url, String(i)))
       yield* Effect.promise(() => Promise.all(all.map(({ ready }) => ready)))
-      for (const { process } of all) process.stdin!.write("go\n")
-      const times = yield* Effect.promise(() => Promise.all(all.map(({ times }) => times)))
-      for (const { process } of all) process.stdin!.end()
-      const answered = times.filter((one) => one.length > 0)
+      for (const { go } of all) go()
+      const reports = yield* Effect.promise(() => Promise.all(all.map(({ report }) => report)))
+      const answered = reports.map(timesOf).filter((one) => one.length > 0)
       yield* agree(
         answered.length === processes - (kill ? 1 : 0),
         `${contender}: ${answered.length} processes answered.`
@@ -101,12 +83,12 @@ const stampede = (contender: string, kill: boolean) =>
       const counts = new Map<string, number>()
       for (const target of bought.flatMap(({ targets }) => targets)) counts.set(target, (counts.get(target) ?? 0) + 1)
       yield* agree(counts.size === keys.length, `${contender}: ${counts.size} facts bought.`)
-      const sorted = answered.flat().sort((a, b) => a - b)
+      const times = answered.flat()
       return {
         facts: bought.reduce((sum, { targets }) => sum + targets.length, 0),
         calls: bought.length,
-        p99: sorted[Math.ceil(sorted.length * 0.99) - 1] ?? Number.NaN,
-        longest: sorted.at(-1) ?? Number.NaN
+        p99: quantileOf(times, 0.99),
+        longest: quantileOf(times, 1)
       }
     })
   )

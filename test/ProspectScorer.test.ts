@@ -8,13 +8,12 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Provider } from "../src/Operation.js"
 import * as ProspectScorer from "../src/ProspectScorer.js"
-import type { Datum, Sheet } from "../src/scoring/data.js"
 import * as Model from "../src/scoring/model.js"
-import * as Next from "../src/scoring/next.js"
 import { standard } from "../src/scoring/profile.js"
 import type { Fault } from "../src/testing/simulator.js"
 import * as World from "../src/testing/world.js"
 import { hasMembers } from "./support/assertions.js"
+import { plansOf } from "./support/plans.js"
 import * as Scorer from "./support/scorer.js"
 
 const both = { ahrefs: {}, se_ranking: {} }
@@ -77,17 +76,6 @@ const isWhole = (prospects: ReadonlyArray<Prospect>, inputs: ReadonlyArray<Prosp
 const forbidden: Fault = { _tag: "Html", status: 403 }
 
 describe("economy", () => {
-  const columns = ["organicTraffic", "referringDomains", "dofollowReferringDomains"] as const
-  const prices = { organicTraffic: 10, referringDomains: 5, dofollowReferringDomains: 5 }
-  const subset = (bits: number) => columns.filter((_, i) => (bits & (1 << i)) !== 0)
-  const rowPrice = (bits: number) => subset(bits).reduce((sum, column) => sum + prices[column], 1)
-  const partitions = (left: number): ReadonlyArray<ReadonlyArray<number>> =>
-    left === 0
-      ? [[]]
-      : [1, 2, 3, 4, 5, 6, 7]
-          .filter((bits) => (bits & left) === bits)
-          .flatMap((bits) => partitions(left & ~bits).map((rest) => [bits, ...rest]))
-
   it.scopedLive.each([
     ["the first thousand sites", 0, standard.qualifiedFrom, 1.05],
     ["the second thousand", 1_000, standard.qualifiedFrom, 1.05],
@@ -98,54 +86,10 @@ describe("economy", () => {
     Effect.gen(function* () {
       const profile = { ...standard, qualifiedFrom }
       const setting = yield* Scorer.make({ providers: both })
-      const run = yield* setting.scorer.scoreAll("acme", Scorer.sites(1_000, from), { profile })
+      const sites = Scorer.sites(1_000, from)
+      const run = yield* setting.scorer.scoreAll("acme", sites, { profile })
       const billed = yield* setting.ahrefs.unitsBilled
-
-      const assess = Model.make(profile)
-      const next = Next.make<Next.Offer>(profile)
-      const offer: Next.Offer = { id: "ahrefs", data: columns, unitPrice: 1, price: (data) => data.length }
-      const wanted = new Set<Datum>(columns)
-      const who: Next.Availability<Next.Offer> = {
-        id: "",
-        best: (datum) => (wanted.has(datum) ? offer : undefined)
-      }
-      const isOver = (facts: World.Facts, bits: number): boolean => {
-        const values: Partial<Record<Datum, number>> = {
-          domainRating: facts.domainRating,
-          ...(bits & 1 && { organicTraffic: facts.orgTraffic }),
-          ...(bits & 2 && { referringDomains: facts.refdomains }),
-          ...(bits & 4 && { dofollowReferringDomains: facts.refdomainsDofollow })
-        }
-        const known = Object.fromEntries(
-          Object.entries(values).map(([datum, value]) => [
-            datum,
-            { value, source: "ahrefs", operation: null, observedAt: 0, cache: "bought", cost: null }
-          ])
-        ) as Sheet["known"]
-        const sheet: Sheet = { known, missing: {} }
-        return next(sheet, assess(sheet, "x.com"), who) === null
-      }
-
-      const gate = 2 * 1_000
-      const plans = partitions(7).map((order) => ({ order, units: gate }))
-      let foresight = gate
-      let passed = 0
-      for (const site of Scorer.sites(1_000, from)) {
-        const { facts } = world(site)
-        if (!(facts.domainRating >= 30 && facts.domainRating < 90)) continue
-        passed++
-        const over = Array.from({ length: 8 }, (_, bits) => isOver(facts, bits))
-        foresight += Math.min(...over.flatMap((isOver, bits) => (isOver ? [bits === 0 ? 0 : rowPrice(bits)] : [])))
-        for (const plan of plans) {
-          let known = 0
-          for (const bits of plan.order) {
-            if (over[known]!) break
-            plan.units += rowPrice(bits)
-            known |= bits
-          }
-        }
-      }
-      const best = Math.min(...plans.map(({ units }) => units))
+      const { best, foresight, passed } = plansOf(sites, profile)
       assert.isAtLeast(passed, 350)
       assert.isAtMost(passed, 430)
       assert.isAtMost(billed / best, 1.05)
