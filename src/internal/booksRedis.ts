@@ -35,6 +35,8 @@ end
 local DAY = 86400000
 -- Nothing, taken away, would be -0, which is no number to Redis.
 local function text(n) return n == 0 and '0' or string.format('%.0f', n) end
+-- A number that Redis is given is written with 17 digits, which takes as long as the question.
+local moment = text(now)
 
 local function civil(days)
   local z = days + 719468
@@ -58,6 +60,7 @@ local function periodOf(anchor)
   if anchor == cjson.null or not anchor then return 0 end
   local year, month = civil(math.floor(now / DAY))
   local n = year * 12 + month - 1
+  if anchor == 0 then return n end
   local start = math.min(monthStart(n) + anchor, monthStart(n + 1) - DAY + anchor % DAY)
   return now < start and n - 1 or n
 end
@@ -86,22 +89,26 @@ local function readHold(text)
   at = tonumber(at)
   return {entry = cjson.decode(json), at = at, day = dayOf(at), periods = periods, json = json}
 end
+-- Among the holds there are marks, and an id may be any text.
+local function named(id) return '=' .. id end
 local function release(id, hold)
   for i, w in ipairs(hold.entry.windows) do add(window(w.name, hold.periods[i]), 'held', -w.amount) end
   for _, l in ipairs(hold.entry.lines) do count(hold.day, 'reserved', l.field, -l.amount) end
-  redis.call('ZREM', holds, id)
-  redis.call('HDEL', held, id)
+  redis.call('ZREM', holds, named(id))
+  redis.call('HDEL', held, named(id))
 end
--- Some at a time: a script keeps everybody waiting. What is left is free a call later.
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', holds, '-inf', now, 'LIMIT', 0, ${sweptAtOnce})) do
-  local text = redis.call('HGET', held, id)
+-- Some at a time: a script keeps everybody waiting. Whom the others keep from an answer is told that there are more.
+local due = redis.call('ZRANGEBYSCORE', holds, '-inf', moment, 'LIMIT', '0', '${sweptAtOnce}')
+local isMore = #due == ${sweptAtOnce} and 1 or 0
+for _, name in ipairs(due) do
+  local id, text = string.sub(name, 2), redis.call('HGET', held, name)
   if text then
     local hold = readHold(text)
     release(id, hold)
     for _, l in ipairs(hold.entry.lines) do count(hold.day, 'expired', l.field, l.amount) end
     redis.call('SET', prefix .. 'closed:' .. id, text, 'PX', ${expiredLife})
   else
-    redis.call('ZREM', holds, id)
+    redis.call('ZREM', holds, name)
   end
 end
 -- The figures of all windows, or those that nobody has told of yet.
@@ -124,9 +131,12 @@ local function opened(hold, mayBeBlank)
   end
   return all, #blank > 0 and blank or nil
 end
-local function find(id)
-  local text = redis.call('HGET', held, id)
-  if text then return readHold(text), false end
+-- A mark among the holds says on what day keys were last told to live on: telling them at each call is a tenth of its time.
+local today, isFresh = dayOf(now), false
+local function find(id, mark)
+  local known = redis.call('HMGET', held, named(id), mark)
+  isFresh = known[2] == today
+  if known[1] then return readHold(known[1]), false end
   local known = redis.call('GET', record)
   if not known then return nil, 'unknown' end
   local state, heldAt, at = string.match(known, '^(%a+) (%d+) (%d+)$')
@@ -134,13 +144,13 @@ local function find(id)
   return readHold(known), true
 end
 local function close(state, hold)
-  redis.call('SET', record, state .. ' ' .. text(hold.at) .. ' ' .. text(now), 'PX', ${closedLife})
+  redis.call('SET', record, state .. ' ' .. text(hold.at) .. ' ' .. moment, 'PX', '${closedLife}')
 end
 `
 
 const reserveScript = `${common}
 local id, life, json, mayBeBlank = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1'
-local known, state = find(id)
+local known, state = find(id, '')
 if known and not state then
   local entry, same = cjson.decode(json), false
   if #entry.windows == #known.entry.windows and #entry.lines == #known.entry.lines then
@@ -161,22 +171,28 @@ if blank then return {'Blank', blank} end
 for i, w in ipairs(hold.entry.windows) do
   if w.limit ~= cjson.null then
     local left = w.limit - all[i].spent - all[i].held
-    if w.amount > left then return {'Over', i - 1, left, hold.periods[i]} end
+    if w.amount > left then return {'Over', i - 1, left, hold.periods[i], isMore} end
   end
 end
 for i, w in ipairs(hold.entry.windows) do add(all[i].key, 'held', w.amount) end
 for _, l in ipairs(hold.entry.lines) do count(hold.day, 'reserved', l.field, l.amount) end
-lives(usage(hold.day))
-redis.call('ZADD', holds, now + life, id)
-redis.call('HSET', held, id, written(hold))
-lives(holds)
-lives(held)
+redis.call('ZADD', holds, text(now + life), named(id))
+if isFresh then
+  redis.call('HSET', held, named(id), written(hold))
+else
+  redis.call('HSET', held, named(id), written(hold), '', today)
+  -- One that never expires: without a hold the key would be gone, and with it its end.
+  redis.call('ZADD', holds, '+inf', '')
+  lives(holds)
+  lives(held)
+  lives(usage(today))
+end
 return {'Held'}`
 
 // Entries that the books do not know are booked only where it is said whether their windows may be blank.
 const settleScript = `${common}
 local id, json, spent, mayBeBlank = ARGV[2], ARGV[3], cjson.decode(ARGV[4]), ARGV[5]
-local hold, isLate, heldAt, at = find(id)
+local hold, isLate, heldAt, at = find(id, ' ')
 if not hold then
   if isLate ~= 'unknown' then return {'Closed', isLate, heldAt, at} end
   if mayBeBlank == '' then return {'Unknown'} end
@@ -211,17 +227,20 @@ for i, l in ipairs(hold.entry.lines) do
   count(hold.day, 'calls', l.field, 1)
   if hold.entry.isUnpriced then count(hold.day, 'unpriced', l.field, 1) end
   count(hold.day, 'spent', l.field, spent.lines[i])
-  redis.call('XADD', audit, 'MAXLEN', '~', ${trail}, '*', 'id', id, 'part', i - 1, 'at', text(now),
-    'heldAt', text(hold.at), 'field', l.field, 'reserved', text(l.amount), 'amount', text(spent.lines[i]),
-    'late', isLate and '1' or '0')
+  redis.call('XADD', audit, 'MAXLEN', '~', '${trail}', '*', 'id', id, 'line', string.format('%d|%s|%.0f|%.0f|%.0f|%d|%s',
+    i - 1, moment, hold.at, l.amount, spent.lines[i], isLate and 1 or 0, l.field))
 end
-lives(audit)
+if not isFresh then
+  lives(audit)
+  redis.call('HSET', held, ' ', today)
+  lives(held)
+end
 close('settled', hold)
 return {'Done', isLate and 1 or 0, crossings, hold.at, now}`
 
 const cancelScript = `${common}
 local id = ARGV[2]
-local hold, isLate, heldAt, at = find(id)
+local hold, isLate, heldAt, at = find(id, ' ')
 if not hold then
   if isLate == 'unknown' then return {'Unknown'} end
   return {'Closed', isLate, heldAt, at}
@@ -233,12 +252,15 @@ return {'Done', isLate and 1 or 0, {}, hold.at, now}`
 const balanceScript = `${common}
 local period = periodOf(tonumber(ARGV[3]))
 local spent, inHold = figures(window(ARGV[2], period))
-return {spent, inHold, period}`
+return {spent, inHold, period, isMore}`
 
 const saveScript = `${common}
 local key = prefix .. 'usage:' .. dayOf(now)
 for i = 2, #ARGV, 2 do redis.call('HINCRBYFLOAT', key, 'saved ' .. ARGV[i], ARGV[i + 1]) end
 lives(key)`
+
+const sweepScript = `${common}
+return isMore`
 
 const usageScript = `${common}
 return redis.call('HGETALL', usage(ARGV[2]))`
@@ -271,6 +293,12 @@ const blankOf = (told: unknown): Blank => {
   const windows: Array<Blank["windows"][number]> = []
   for (let i = 0; i + 1 < all.length; i += 2) windows.push({ window: all[i]!, period: all[i + 1]! })
   return { _tag: "Blank", windows }
+}
+
+/** Not all that has expired was swept yet. */
+const isPartial = (answer: unknown): boolean => {
+  const all = listed(answer)
+  return all[0] === "Over" ? all[4] === 1 : all[3] === 1
 }
 
 const reserved = (answer: unknown): Reserved => {
@@ -306,18 +334,19 @@ const closedOf = (answer: unknown): Closed => {
 const auditedOf = (book: string, answer: unknown): Audited => {
   const [cursor, members] = listed(answer)
   const of = paired(members)
-  const text = (name: string) => of.get(name) ?? ""
+  // The field is the last: it may have bars of its own.
+  const [part, at, heldAt, reserved, amount, late, ...field] = (of.get("line") ?? "").split("|")
   return {
     cursor: String(cursor),
     book,
-    id: text("id"),
-    part: Number(text("part")),
-    at: Number(text("at")),
-    field: text("field"),
-    reserved: Number(text("reserved")),
-    amount: Number(text("amount")),
-    heldAt: Number(text("heldAt")),
-    isLate: text("late") === "1"
+    id: of.get("id") ?? "",
+    part: Number(part),
+    at: Number(at),
+    field: field.join("|"),
+    reserved: Number(reserved),
+    amount: Number(amount),
+    heldAt: Number(heldAt),
+    isLate: late === "1"
   }
 }
 
@@ -339,7 +368,10 @@ export const make = (
   return {
     reserve: (entry, mayBeBlank) =>
       Effect.map(
-        run(reserveScript, entry.book, entry.id, entry.id, String(entry.life), json(entry), flag(mayBeBlank)),
+        Effect.repeat(
+          run(reserveScript, entry.book, entry.id, entry.id, String(entry.life), json(entry), flag(mayBeBlank)),
+          { while: isPartial }
+        ),
         reserved
       ),
     settle: (entry, spent) => Effect.map(settle(entry, spent, ""), closedOf),
@@ -350,20 +382,26 @@ export const make = (
       }),
     cancel: (entry) => Effect.map(run(cancelScript, entry.book, entry.id, entry.id), closedOf),
     balance: (book, name, anchor) =>
-      Effect.map(run(balanceScript, book, "", name, anchor === null ? "" : String(anchor)), (answer) => {
-        const [spent = 0, held = 0, period = 0] = listed(answer).map(Number)
-        return { spent, held, period }
-      }),
+      Effect.map(
+        Effect.repeat(run(balanceScript, book, "", name, anchor === null ? "" : String(anchor)), { while: isPartial }),
+        (answer) => {
+          const [spent = 0, held = 0, period = 0] = listed(answer).map(Number)
+          return { spent, held, period }
+        }
+      ),
     save: (book, saved) =>
       Effect.asVoid(
         run(saveScript, book, "", ...Array.from(saved).flatMap(([field, amount]) => [field, String(amount)]))
       ),
     usage: (book, days) =>
       // A question for each: a day of many tenants is long, and a script keeps everybody waiting.
-      Effect.forEach(days, (day) =>
-        Effect.map(
-          run(usageScript, book, "", day),
-          (answer) => new Map(Array.from(paired(answer), ([name, amount]) => [name, Number(amount)] as const))
+      Effect.zipRight(
+        Effect.repeat(run(sweepScript, book, ""), { while: (isMore) => isMore === 1 }),
+        Effect.forEach(days, (day) =>
+          Effect.map(
+            run(usageScript, book, "", day),
+            (answer) => new Map(Array.from(paired(answer), ([name, amount]) => [name, Number(amount)] as const))
+          )
         )
       ),
     restore: (book, windows) =>

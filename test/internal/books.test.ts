@@ -198,6 +198,34 @@ describe("books", () => {
     })
   )
 
+  it.scoped("over Redis hold nothing whose life is over, however much expires at once, and whatever its id", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const redis = yield* Redis.make(server, { namespace: "books", deadlineMillis: 500 })
+      let now = begin
+      const books = BooksRedis.make(redis, "books", () => String(now))
+      const all = Books.sweptAtOnce + 2
+      const limited = { ...window("account:a:0", 1, 0), limit: all }
+      const one = (id: string): Books.Entry => ({ ...entry(id, 1), windows: [limited] })
+      const balance = Effect.map(books.balance("ahrefs.api_units", limited.name, 0), ({ held }) => held)
+      const ids = ["", " ", ...Array.from({ length: all - 2 }, (_, i) => String(i))]
+      const take = Effect.forEach(ids, (id) => books.reserve(one(`${now === begin ? "" : "again "}${id}`), true), {
+        concurrency: 50
+      })
+      assert.isTrue((yield* take).every(({ _tag }) => _tag === "Held"))
+      assert.strictEqual(yield* balance, all)
+      now += 60_000
+      const whole = { ...one("whole"), windows: [{ ...limited, amount: all }] }
+      assert.strictEqual((yield* books.reserve(whole, true))._tag, "Held")
+      yield* books.cancel(whole)
+      assert.isTrue((yield* take).every(({ _tag }) => _tag === "Held"))
+      now += 60_000
+      assert.strictEqual(yield* balance, 0)
+      const [usage] = yield* books.usage("ahrefs.api_units", [Books.dayOf(begin)])
+      assert.strictEqual(usage?.get(`reserved ${one("").lines[0]!.field}`), 0)
+    })
+  )
+
   it.scoped("every key in Redis has an end, and all of a book are in one slot", () =>
     Effect.gen(function* () {
       const server = yield* start()
