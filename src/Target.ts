@@ -64,7 +64,8 @@ const shown = (input: string): string => {
   const at = input.lastIndexOf("@")
   const masked = at === -1 ? input : `***${input.slice(at)}`
   const plain = masked.slice(0, maxLength).replace(unprintable, "\u{fffd}").trim()
-  return plain.length > 100 ? `${plain.slice(0, 100)}...` : plain
+  // A cut may go through a surrogate pair.
+  return plain.length > 100 ? `${plain.slice(0, 100).replace(/\p{Surrogate}$/u, "")}...` : plain
 }
 
 const invalid = (input: string, reason: InvalidTarget["reason"]): Either.Either<never, InvalidTarget> => {

@@ -153,6 +153,11 @@ describe("invalid inputs", () => {
     assert.strictEqual(Either.isLeft(refused) && refused.left.reason, "too_long")
   })
 
+  it("what is shown of it is not cut through a surrogate pair", () => {
+    const refused = Target.make(`${"a".repeat(99)}😀`)
+    assert.strictEqual(Either.isLeft(refused) && refused.left.input, `${"a".repeat(99)}...`)
+  })
+
   it("a megabyte is refused without being read", () => {
     for (const input of [
       "a".repeat(1e6),

@@ -9,8 +9,8 @@ export const parseRetryAfter = (value: string | undefined, now: number): Option.
   if (value === undefined || value.trim() === "") return Option.none() // Number("") is 0
   const seconds = Number(value)
   const millis = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - now
-  // The error that holds it could not be encoded with more: longer than anybody waits is as good as any such number.
-  const wait = Math.min(Math.max(0, millis), Number.MAX_SAFE_INTEGER)
+  // The error that holds it could not be encoded with more, and not as it is with parts of one.
+  const wait = Math.min(Math.max(0, Math.round(millis)), Number.MAX_SAFE_INTEGER)
   return Number.isNaN(millis) ? Option.none() : Option.some(Duration.millis(wait))
 }
 
