@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
 import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
@@ -17,6 +18,7 @@ import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
 import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -337,6 +339,8 @@ export interface Service {
   readonly trail: (book: Book) => Effect.Effect<ReadonlyArray<Settlement>, LedgerUnavailable>
   /** @internal Hears of every settlement of this process before its caller goes on. */
   readonly listen: (heard: (settlement: Settlement) => void) => Effect.Effect<void, never, Scope.Scope>
+  /** @internal Books what could not be booked yet; waits some seconds for books that do not answer. */
+  readonly bookLate: Effect.Effect<void>
   /** @internal From now on a budget's period that the books do not know is looked up before anything is granted. */
   readonly remember: (history: History | null) => Effect.Effect<void>
 }
@@ -748,6 +752,16 @@ const make = (
       )
     )
 
+    /** A store that is back is asked again after a while: whoever ends meanwhile waits for it. On the wall clock, as it is. */
+    const lastChance = bookLate.pipe(
+      Effect.repeat({
+        while: () => unbooked.size > 0,
+        schedule: Schedule.upTo(Schedule.spaced("200 millis"), "3 seconds")
+      }),
+      Effect.withClock(Clock.make()),
+      Effect.asVoid
+    )
+
     const savings = new Map<string, Map<string, number>>()
     const save = (book: string, field: string, amount: number): void => {
       let fields = savings.get(book)
@@ -784,7 +798,7 @@ const make = (
     )
     yield* Effect.addFinalizer(() =>
       Effect.zipRight(
-        nowAndThen,
+        Effect.zipRight(lastChance, Effect.ignoreLogged(tellSaved)),
         Effect.suspend(() =>
           unbooked.size === 0
             ? Effect.void
@@ -941,6 +955,7 @@ const make = (
           Effect.sync(() => void listeners.add(heard)),
           () => Effect.sync(() => void listeners.delete(heard))
         ),
+      bookLate: lastChance,
       remember: (asked) => Ref.set(history, asked)
     }
   })

@@ -138,7 +138,8 @@ export const layer: Layer.Layer<CreditLedger, SqlError | LedgerUnavailable, SqlC
       )
       yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(bell), written)))
       yield* Effect.addFinalizer(() =>
-        Effect.catchAll(writeAll, ({ message }) =>
+        // What the ledger books when it closes, after this, nobody would write.
+        Effect.catchAll(Effect.zipRight(ledger.bookLate, writeAll), ({ message }) =>
           Effect.logError(`${unwritten.length} settlements are not in the table: ${message}`)
         )
       )

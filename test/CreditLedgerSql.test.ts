@@ -118,6 +118,26 @@ describe("over a Redis", () => {
     }).pipe(Effect.provide(quietly))
   )
 
+  it.scopedLive("what could not be booked before it closes is written all the same", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const database = yield* libsql
+      const sql = Context.get(yield* Layer.build(database), SqlClient.SqlClient)
+      const scope = yield* Scope.make()
+      const layer = CreditLedgerSql.layer.pipe(
+        Layer.provide(SharedState.layerRedis({ url: server.url })),
+        Layer.provide(database)
+      )
+      const ledger = Context.get(yield* Scope.extend(Layer.build(layer), scope), CreditLedger.CreditLedger)
+      const held = yield* ledger.reserve(request(40))
+      server.process.kill("SIGSTOP")
+      yield* ledger.close(held, 40)
+      server.process.kill("SIGCONT")
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(yield* sql`SELECT SUM(amount) AS spent FROM credit_ledger`, [{ spent: 40 }])
+    }).pipe(Effect.provide(quietly))
+  )
+
   it.scopedLive("a database that is gone: new periods are refused, what is known goes on, and is written later", () =>
     Effect.gen(function* () {
       const server = yield* start()
