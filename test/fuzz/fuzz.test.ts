@@ -10,7 +10,7 @@ const limits = { ...defaults, growthBytes: 64 * 2 ** 20 }
 
 describe("a few inputs of each subject", () => {
   it.each(subjects)("$name", (subject) => {
-    const runs = Math.min(2000, 200 * subject.share)
+    const runs = Math.min(1000, 100 * subject.share)
     const { finding, inputs } = campaign(subject, { limits, runs, seed: 20_260_101 })
     assert.isNull(finding)
     assert.strictEqual(inputs, runs)
@@ -75,7 +75,7 @@ describe("the fuzzer notices", () => {
     const wait = (until: number) => {
       while (performance.now() < until) continue
     }
-    const { finding } = fuzz(({ choice }) => choice % 997 === 3 && wait(performance.now() + 60), { inputMillis: 40 })
+    const { finding } = fuzz(({ choice }) => choice % 997 === 3 && wait(performance.now() + 30), { inputMillis: 20 })
     assert.strictEqual(finding?.kind, "hang")
     assert.match(finding?.message ?? "", /^took \d+ ms$/)
   })
@@ -97,10 +97,10 @@ describe("inputs", () => {
   it("are the same for the same seed", () => {
     const seen = (seed: number) => {
       const all: Array<string> = []
-      const [target] = subjects
-      if (target !== undefined)
+      const subject = subjects.find(({ name }) => name === "retryAfter")
+      if (subject !== undefined)
         campaign(
-          { ...target, check: ({ text }) => void (text !== all.at(-1) && all.push(text)) },
+          { ...subject, check: ({ text }) => void (text !== all.at(-1) && all.push(text)) },
           { limits, runs: 600, seed }
         )
       return all

@@ -179,7 +179,9 @@ const table = (rows: ReadonlyArray<Row>): string => {
 
 const found = `- \`www.www.example.com\` was normalised to \`www.example.com\`, and that to \`example.com\`
 - a URL that percent-encoding made longer than 2048 characters was given back, and refused when it was given again
-- a \`Retry-After\` of more than 2^53 ms made an error that could not be encoded`
+- a \`Retry-After\` of more than 2^53 ms made an error that could not be encoded
+- half a surrogate pair was shown of a long input that is no target
+- a \`Retry-After\` with parts of a millisecond made an error that came back from JSON in another form`
 
 const report = (rows: ReadonlyArray<Row>, { seed }: Options, minutes: number) =>
   Effect.gen(function* () {
