@@ -21,6 +21,7 @@ import { Keyv } from "keyv"
 import { once } from "node:events"
 import * as Ahrefs from "../src/Ahrefs.js"
 import * as SharedState from "../src/SharedState.js"
+import { toStderr } from "./process.js"
 import { callers, keys, names, warmPrefix, warmUps } from "./stampedeSetting.js"
 
 const [contender = "", port = "", upstream = "", number = ""] = process.argv.slice(2)
@@ -53,7 +54,7 @@ const ours = async () => {
       apiKey: Redacted.make("key"),
       apiUrl: upstream,
       transformClient: HttpClient.mapRequest(HttpClientRequest.setHeader("x-child", number))
-    }).pipe(Layer.provide([FetchHttpClient.layer, SharedState.layerRedis({ url })]))
+    }).pipe(Layer.provide([FetchHttpClient.layer, SharedState.layerRedis({ url })]), Layer.provideMerge(toStderr))
   )
   return { runtime, service: await runtime.runPromise(Ahrefs.Ahrefs) }
 }
