@@ -577,7 +577,10 @@ const make = Effect.gen(function* () {
         couldBecome: next.couldBecome
       },
       costToDecide: next !== null ? totals(funnel.rest(candidate).map(costOf)) : none,
-      cost: totals(bought.map(({ paid, provider, unit }) => ({ provider, unit, amount: paid }))),
+      cost:
+        bought.length === 0
+          ? none
+          : totals(bought.map(({ paid, provider, unit }) => ({ provider, unit, amount: paid }))),
       attribution,
       modelVersion,
       profile: named,

@@ -574,7 +574,8 @@ export const make = (
           const found = yield* Effect.orElseSucceed(cache.getMany(cells), (): ReadonlyArray<Fact | undefined> => [])
           const now = yield* Clock.currentTimeMillis
           const isMissing = (fact: Fact | undefined) => fact === undefined || fact.freshUntil <= now
-          const missing = new Set(cells.filter((_, i) => isMissing(found[i])).map(({ subject }) => subject))
+          const missing = new Set<string>()
+          cells.forEach(({ subject }, i) => isMissing(found[i]) && missing.add(subject))
           const isKnownOnly = yield* FiberRef.get(knownOnly)
           if (!hasScope || (missing.size > 0 && !isKnownOnly)) {
             return isKnownOnly ? Stream.empty : bought(asked, missing)
