@@ -53,6 +53,8 @@ const ours = async () => {
     Ahrefs.layer({
       apiKey: Redacted.make("key"),
       apiUrl: upstream,
+      // The calls of the warm-up are more than a minute's.
+      rateLimit: { requests: 100_000, per: "1 minute" },
       transformClient: HttpClient.mapRequest(HttpClientRequest.setHeader("x-child", number))
     }).pipe(Layer.provide([FetchHttpClient.layer, SharedState.layerRedis({ url })]), Layer.provideMerge(toStderr))
   )
