@@ -5,6 +5,7 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
@@ -77,8 +78,9 @@ export interface CacheStore {
 const format = 1
 
 /** The key is part of it: a value that was moved to another key is nobody's answer. */
-const encode = (key: string, { freshUntil, observedAt, paid, value }: Fact): string =>
-  JSON.stringify([format, key, observedAt, freshUntil, paid, value])
+/** `null` for a value nested deeper than the stack is: it was read, but cannot be written. */
+const encode = (key: string, { freshUntil, observedAt, paid, value }: Fact): string | null =>
+  Either.getOrNull(Either.try(() => JSON.stringify([format, key, observedAt, freshUntil, paid, value])))
 
 const isCount = (u: unknown): u is number => typeof u === "number" && Number.isFinite(u)
 
@@ -168,9 +170,10 @@ export const fromKeyv = (keyv: TextStore, awaited: Await, maxValueBytes: number)
           (texts) => keys.map((key, i) => decode(key, texts[i]))
         ),
   setMany: (entries) => {
-    const texts = entries
-      .map(({ fact, key, life }) => ({ key, value: encode(key, fact), ttl: life }))
-      .filter(({ value }) => value.length <= maxValueBytes)
+    const texts = entries.flatMap(({ fact, key, life }) => {
+      const value = encode(key, fact)
+      return value === null || value.length > maxValueBytes ? [] : [{ key, value, ttl: life }]
+    })
     const dropped = entries.length - texts.length
     const kept =
       texts.length === 0
@@ -185,7 +188,9 @@ export const fromKeyv = (keyv: TextStore, awaited: Await, maxValueBytes: number)
     return dropped === 0
       ? kept
       : Effect.zipRight(
-          Effect.logWarning(`${dropped} answers are too large to be kept, and will be bought again`),
+          Effect.logWarning(
+            `${dropped} answers are too large or nested too deeply to be kept, and will be bought again`
+          ),
           kept
         )
   },

@@ -860,6 +860,25 @@ describe("answers in another form", () => {
       { targets: [{ index: 0, domain_rating: secret }] },
       (ahrefs) => ahrefs.getDomainRatings(["a.com"])
     ],
+    // Out of range: it would be judged by.
+    [
+      "targets.0.domain_rating",
+      "vendor",
+      { targets: [{ index: 0, domain_rating: -1 }] },
+      (ahrefs) => ahrefs.getDomainRatings(["a.com"])
+    ],
+    [
+      "targets.0.domain_rating",
+      "vendor",
+      { targets: [{ index: 0, domain_rating: 100.1 }] },
+      (ahrefs) => ahrefs.getDomainRatings(["a.com"])
+    ],
+    [
+      "targets.0.refips",
+      "vendor",
+      { targets: [{ index: 0, refips: 1e300 }] },
+      (ahrefs) => ahrefs.getDomainMetrics(["a.com"], ["refips"])
+    ],
     [
       "targets.0.refips",
       "vendor",

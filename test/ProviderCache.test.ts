@@ -13,7 +13,7 @@ import * as SharedState from "../src/SharedState.js"
 import * as AhrefsSimulator from "../src/testing/AhrefsSimulator.js"
 import { hasMembers } from "./support/assertions.js"
 import { start } from "./support/redis.js"
-import { json, type Script, stub } from "./support/stub.js"
+import { json, type Script, stub, text } from "./support/stub.js"
 import { advance } from "./support/clock.js"
 
 const quietly = Logger.replace(Logger.defaultLogger, Logger.none)
@@ -68,6 +68,26 @@ describe("a Keyv of the user's own", () => {
       const second = yield* opened(large, SharedState.layerKeyv(keyv)).pipe(Effect.provide(quietly))
       yield* second.ahrefs.getBacklinks("b.com", 20).pipe(Effect.provide(quietly))
       assert.strictEqual(second.sent.length, 1)
+    })
+  )
+
+  it.scopedLive("answers with what is nested too deeply to be written, and says that it is not kept", () =>
+    Effect.gen(function* () {
+      const told: Array<unknown> = []
+      const listening = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ message }) => void told.push(message))
+      )
+      const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`
+      const row = `{"keyword":"a","best_position":1,"best_position_url":null,"entities":${deep}}`
+      const keyv = new Keyv({ throwOnErrors: true })
+      const answer = () => text(`{"keywords":[${row}]}`, 200)
+      const { ahrefs } = yield* opened(answer, SharedState.layerKeyv(keyv)).pipe(Effect.provide(listening))
+      const asked = ahrefs.getKeywordRankings("a.com", { country: "us", columns: ["entities"] })
+      assert.strictEqual((yield* asked.pipe(Effect.provide(listening))).length, 1)
+      // It is kept behind the answer.
+      yield* Effect.repeat(Effect.yieldNow(), { until: () => told.length > 0, times: 10_000 })
+      assert.include(JSON.stringify(told), "nested too deeply")
     })
   )
 

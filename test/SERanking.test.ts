@@ -878,6 +878,25 @@ describe("answers in another form", () => {
       { summary: [{ target: "a.com", backlinks: secret }] },
       (s) => s.getBacklinksSummary("a.com")
     ],
+    // Out of range: it would be judged by.
+    [
+      "summary.0.backlinks",
+      "vendor",
+      { summary: [{ target: "a.com", backlinks: -1 }] },
+      (s) => s.getBacklinksSummary("a.com")
+    ],
+    [
+      "summary.0.refdomains",
+      "vendor",
+      { summary: [{ target: "a.com", backlinks: 1, refdomains: 1e300 }] },
+      (s) => s.getBacklinksSummary("a.com")
+    ],
+    [
+      "pages.0.domain_inlink_rank",
+      "vendor",
+      { pages: [{ url: "/", domain_inlink_rank: 101 }] },
+      (s) => s.getDomainInlinkRank("a.com")
+    ],
     [
       "trust_flow",
       "platform",

@@ -8,6 +8,7 @@
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import { Count, Rating } from "../internal/figures.js"
 
 /**
  * One column: its name on the wire, its type, API units a row.
@@ -43,13 +44,14 @@ const column = <S extends Schema.Schema.AnyNoContext>(wire: string, schema: S, u
   units
 })
 
-const number = Schema.Finite
+const number = Count
+const rating = Rating
 const text = Schema.String
 const flag = Schema.Boolean
 const texts = Schema.Array(Schema.String)
-const numbers = Schema.Array(Schema.Finite)
+const numbers = Schema.Array(Count)
 const objects = Schema.Array(Schema.Unknown)
-const countryTraffic = Schema.Array(Schema.Tuple(Schema.String, Schema.Finite))
+const countryTraffic = Schema.Array(Schema.Tuple(Schema.String, Count))
 
 /**
  * Batch analysis, one row a target. `orgCost` and `paidCost` are US cents; `orgTraffic` and `paidTraffic` visits a month.
@@ -64,7 +66,7 @@ export const metricColumns = {
   backlinksInternal: column("backlinks_internal", number),
   backlinksNofollow: column("backlinks_nofollow", number),
   backlinksRedirect: column("backlinks_redirect", number),
-  domainRating: column("domain_rating", number),
+  domainRating: column("domain_rating", rating),
   ip: column("ip", text),
   linkedDomains: column("linked_domains", number),
   linkedDomainsDofollow: column("linked_domains_dofollow", number),
@@ -91,7 +93,7 @@ export const metricColumns = {
   refips: column("refips", number),
   refipsSubnets: column("refips_subnets", number),
   url: column("url", text),
-  urlRating: column("url_rating", number)
+  urlRating: column("url_rating", rating)
 }
 
 /**
@@ -117,7 +119,7 @@ export const backlinkColumns = {
   brokenRedirectSource: column("broken_redirect_source", text),
   classC: column("class_c", number, 5),
   discoveredStatus: column("discovered_status", text),
-  domainRatingTarget: column("domain_rating_target", number),
+  domainRatingTarget: column("domain_rating_target", rating),
   dropReason: column("drop_reason", text),
   encoding: column("encoding", text),
   firstSeen: column("first_seen", text),
@@ -182,7 +184,7 @@ export const backlinkColumns = {
   traffic: column("traffic", number, 10),
   trafficDomain: column("traffic_domain", number, 10),
   urlFromPlain: column("url_from_plain", text),
-  urlRatingSource: column("url_rating_source", number),
+  urlRatingSource: column("url_rating_source", rating),
   urlRedirect: column("url_redirect", texts),
   urlRedirectWithTarget: column("url_redirect_with_target", texts),
   urlTo: column("url_to", text),
@@ -253,7 +255,7 @@ export const needed = {
   metric: { index: column("index", Schema.Int) },
   backlink: {
     urlFrom: column("url_from", text),
-    domainRating: column("domain_rating_source", number),
+    domainRating: column("domain_rating_source", rating),
     anchor: column("anchor", text),
     isNofollow: column("is_nofollow", flag)
   },

@@ -5,6 +5,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { Count, Rating } from "../internal/figures.js"
 import { listOfFacts, oneFact, type Operation, type Price, tableOfFacts } from "../Operation.js"
 import type { Target } from "../Target.js"
 import { classify } from "./errors.js"
@@ -23,7 +24,7 @@ const onTarget = (path: string, target: Target, select: string) => ({
 })
 
 const decodeDomainRating = Schema.decodeUnknownEither(
-  Schema.Struct({ domain_rating: Schema.Finite, ahrefs_rank: Schema.NullOr(Schema.Finite) })
+  Schema.Struct({ domain_rating: Rating, ahrefs_rank: Schema.NullOr(Count) })
 )
 
 // There is no batch here: many ratings are many calls of one target.
@@ -53,7 +54,7 @@ const decodeBacklinks = Schema.decodeUnknownEither(
     backlinks: Schema.Array(
       Schema.Struct({
         url_from: Schema.String,
-        domain_rating_source: Schema.Finite,
+        domain_rating_source: Rating,
         anchor: Schema.String,
         nofollow: Schema.Boolean
       })
@@ -88,7 +89,7 @@ const backlinks: Operation<BacklinksInput, Rows> = {
 
 const choices = ["mode", "protocol", "history", "aggregation", "where", "orderBy"] as const
 
-const decodeMetrics = Schema.decodeUnknownEither(Schema.Struct({ referring_domains: Schema.Finite }))
+const decodeMetrics = Schema.decodeUnknownEither(Schema.Struct({ referring_domains: Count }))
 
 const referringDomains: Operation<Dated & { readonly mode: Mode }, number> = {
   name: "getReferringDomains",

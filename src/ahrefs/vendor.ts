@@ -7,6 +7,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { Count, Rating } from "../internal/figures.js"
 import { keywordKey } from "../internal/keyword.js"
 import {
   type Answer,
@@ -64,7 +65,7 @@ const free = {
 const decodeManyFree = Schema.decodeUnknownEither(
   Schema.Struct({
     domain_rating: Schema.Struct({
-      targets: Schema.Array(Schema.Struct({ target: Schema.String, domain_rating: Schema.NullOr(Schema.Finite) })),
+      targets: Schema.Array(Schema.Struct({ target: Schema.String, domain_rating: Schema.NullOr(Rating) })),
       license: Schema.String
     })
   })
@@ -218,9 +219,7 @@ const objectionToBacklinks = ({ aggregation, columns, history, orderBy, where }:
     : null
 }
 
-const decodeStats = Schema.decodeUnknownEither(
-  Schema.Struct({ metrics: Schema.Struct({ live_refdomains: Schema.Finite }) })
-)
+const decodeStats = Schema.decodeUnknownEither(Schema.Struct({ metrics: Schema.Struct({ live_refdomains: Count }) }))
 
 const referringDomains: Operation<Dated & { readonly mode: Mode }, number> = {
   name: "getReferringDomains",

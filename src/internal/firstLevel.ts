@@ -22,13 +22,21 @@ export interface FirstLevel {
 
 const objectBytes = 16
 
+/** Nothing is nested so deeply but what is meant to do harm; it weighs more than there is room. */
+const deepest = 100
+
 /** What a value weighs, roughly: as many bytes as its JSON text has, and some for every object. */
-const weigh = (value: unknown): number => {
+const weigh = (value: unknown, depth = 0): number => {
   if (typeof value === "string") return value.length + 8
   if (typeof value !== "object" || value === null) return 8
+  if (depth > deepest) return Number.MAX_SAFE_INTEGER
   let bytes = objectBytes
-  if (Array.isArray(value)) for (const item of value) bytes += weigh(item)
-  else for (const name in value) bytes += name.length + weigh((value as Readonly<Record<string, unknown>>)[name])
+  if (Array.isArray(value)) for (const item of value) bytes += weigh(item, depth + 1)
+  else {
+    for (const name in value) {
+      bytes += name.length + weigh((value as Readonly<Record<string, unknown>>)[name], depth + 1)
+    }
+  }
   return bytes
 }
 

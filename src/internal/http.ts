@@ -175,6 +175,26 @@ const unanswered = (attempt: Attempt, error: HttpClientError.HttpClientError): W
   return unavailable(attempt, wasSent ? "broke off the connection" : "cannot be reached", wasSent)
 }
 
+/**
+ * fetch follows a redirect by itself, if without the key: what another address says is no answer of the provider's. Only fetch's own
+ * response tells; the client has it in itself, or in what it wraps.
+ */
+const isRedirected = (response: unknown): boolean => {
+  if (!Predicate.isObject(response)) return false
+  if (Predicate.hasProperty(response, "redirected")) return response.redirected === true
+  if (Predicate.hasProperty(response, "source")) return isRedirected(response.source)
+  return Predicate.hasProperty(response, "original") && isRedirected(response.original)
+}
+
+const redirected = ({ operation, wire }: Attempt): WireError =>
+  new ProviderUnavailable({
+    provider: wire.provider,
+    operation,
+    message: `${names[wire.provider]} redirected the call to another address, whose answer was not read. Check apiUrl.`,
+    mayBeBilled: false,
+    isRetryable: false
+  })
+
 /** A `transformClient` may turn the transport's errors into defects; they hold the request, and with it the key. */
 const transportError = (defect: unknown): Option.Option<Effect.Effect<never, HttpClientError.HttpClientError>> =>
   HttpClientError.isHttpClientError(defect) ? Option.some(Effect.fail(defect)) : Option.none()
@@ -306,7 +326,11 @@ export const connect = (
           Effect.flatMap((response) =>
             Effect.zipRight(
               annotate("http.response.status_code", response.status),
-              response.status >= 200 && response.status < 300 ? accept(response) : refuse(response)
+              isRedirected(response)
+                ? Effect.fail(redirected(attempt))
+                : response.status >= 200 && response.status < 300
+                  ? accept(response)
+                  : refuse(response)
             )
           )
         ),

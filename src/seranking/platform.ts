@@ -5,6 +5,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { Count, Rating } from "../internal/figures.js"
 import { listOfFacts, oneFact, type Operation, type Price, rowOfFacts } from "../Operation.js"
 import type { Target } from "../Target.js"
 import * as Targets from "../Target.js"
@@ -33,7 +34,8 @@ const unstated = {
   charge: () => null
 }
 
-const count = Schema.NullOr(Schema.Finite)
+const count = Schema.NullOr(Count)
+const rating = Schema.NullOr(Rating)
 const text = Schema.NullOr(Schema.String)
 
 const domainTypes: Readonly<Record<Mode, string>> = { domain: "domain", host: "subdomain", url: "page" }
@@ -43,8 +45,8 @@ const decodeSummary = Schema.decodeUnknownEither(
     total_backlinks: count,
     referring_domains: count,
     referring_ips: count,
-    trust_flow: count,
-    citation_flow: count,
+    trust_flow: rating,
+    citation_flow: rating,
     domain_trust_score: count,
     nofollow_backlinks: count,
     dofollow_backlinks: count
@@ -96,8 +98,8 @@ const decodeMetrics = Schema.decodeUnknownEither(
   Schema.Array(
     Schema.Struct({
       domain: Schema.String,
-      trust_flow: count,
-      citation_flow: count,
+      trust_flow: rating,
+      citation_flow: rating,
       referring_domains: count,
       total_backlinks: count
     })
@@ -143,8 +145,8 @@ const decodeLinks = Schema.decodeUnknownEither(
           source_url: Schema.String,
           target_url: Schema.String,
           anchor_text: text,
-          trust_flow: count,
-          citation_flow: count,
+          trust_flow: rating,
+          citation_flow: rating,
           nofollow: Schema.Boolean,
           first_seen: text,
           last_seen: text

@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { Count, Rating } from "../internal/figures.js"
 import { listOfFacts, oneFact, type Operation, type Request, rowOfFacts } from "../Operation.js"
 import * as Target from "../Target.js"
 import { classify } from "./errors.js"
@@ -42,8 +43,9 @@ const maybe = <A>(is: (u: unknown) => u is A) =>
     Schema.declare((u): u is A | null => u === null || is(u)),
     { exact: true }
   )
-const isFinite = (u: unknown): u is number => Number.isFinite(u)
-const count = optional(Schema.Finite)
+const isRating = Schema.is(Rating)
+const count = optional(Count)
+const rating = optional(Rating)
 const text = optional(Schema.String)
 
 const targetsRequest = (path: string, targets: ReadonlyArray<Target.Target>, mode: string): Request => ({
@@ -74,8 +76,8 @@ const counts = {
 const SummaryRow = Schema.Struct({
   target: Schema.String,
   ...counts,
-  inlink_rank: count,
-  domain_inlink_rank: count,
+  inlink_rank: rating,
+  domain_inlink_rank: rating,
   dofollow_refdomains: count,
   edu_refdomains: count,
   gov_refdomains: count,
@@ -86,14 +88,12 @@ const SummaryRow = Schema.Struct({
   anchors: count,
   dofollow_anchors: count,
   pages_with_backlinks: count,
-  top_anchors_by_backlinks: optional(Schema.Array(Schema.Struct({ anchor: Schema.String, backlinks: Schema.Finite }))),
-  top_anchors_by_refdomains: optional(
-    Schema.Array(Schema.Struct({ anchor: Schema.String, refdomains: Schema.Finite }))
-  ),
-  top_pages_by_backlinks: optional(Schema.Array(Schema.Struct({ url: Schema.String, backlinks: Schema.Finite }))),
-  top_pages_by_refdomains: optional(Schema.Array(Schema.Struct({ url: Schema.String, refdomains: Schema.Finite }))),
-  top_tlds: optional(Schema.Array(Schema.Struct({ tld: Schema.String, count: Schema.Finite }))),
-  top_countries: optional(Schema.Array(Schema.Struct({ country: Schema.String, count: Schema.Finite })))
+  top_anchors_by_backlinks: optional(Schema.Array(Schema.Struct({ anchor: Schema.String, backlinks: Count }))),
+  top_anchors_by_refdomains: optional(Schema.Array(Schema.Struct({ anchor: Schema.String, refdomains: Count }))),
+  top_pages_by_backlinks: optional(Schema.Array(Schema.Struct({ url: Schema.String, backlinks: Count }))),
+  top_pages_by_refdomains: optional(Schema.Array(Schema.Struct({ url: Schema.String, refdomains: Count }))),
+  top_tlds: optional(Schema.Array(Schema.Struct({ tld: Schema.String, count: Count }))),
+  top_countries: optional(Schema.Array(Schema.Struct({ country: Schema.String, count: Count })))
 })
 
 const decodeSummaries = Schema.decodeUnknownEither(Schema.Struct({ summary: Schema.Array(SummaryRow) }))
@@ -211,8 +211,8 @@ const Link = Schema.Struct({
   alt: maybe(Predicate.isString),
   image: maybe(Predicate.isBoolean),
   image_source: maybe(Predicate.isString),
-  inlink_rank: maybe(isFinite),
-  domain_inlink_rank: maybe(isFinite),
+  inlink_rank: maybe(isRating),
+  domain_inlink_rank: maybe(isRating),
   first_seen: maybe(Predicate.isString),
   last_visited: maybe(Predicate.isString)
 })
@@ -307,7 +307,7 @@ const page: Operation<PageInput, Page> = {
 }
 
 const decodeKeywords = Schema.decodeUnknownEither(
-  Schema.Array(Schema.Struct({ keyword: Schema.String, position: optional(Schema.Finite), url: text, volume: count }))
+  Schema.Array(Schema.Struct({ keyword: Schema.String, position: count, url: text, volume: count }))
 )
 
 // One row per keyword is what was seen; the room for a second one costs nothing, as only rows that come back are billed.
@@ -351,7 +351,7 @@ const keywordRankings: Operation<KeywordsInput, ReadonlyArray<KeywordRanking>> =
 }
 
 const decodeAuthority = Schema.decodeUnknownEither(
-  Schema.Struct({ pages: Schema.Array(Schema.Struct({ url: Schema.String, domain_inlink_rank: count })) })
+  Schema.Struct({ pages: Schema.Array(Schema.Struct({ url: Schema.String, domain_inlink_rank: rating })) })
 )
 
 const domainInlinkRank: Operation<Target.Target, DomainInlinkRank> = {

@@ -447,8 +447,12 @@ describe("over real sockets", () => {
         })
       )
       const ahrefs = yield* plainAhrefs({ apiKey: Redacted.make(apiKey), apiUrl: first, retry: { times: 0 } })
-      yield* Effect.exit(ahrefs.getReferringDomains("a.com"))
-      yield* Effect.exit(ahrefs.getDomainRatings(["a.com"]))
+      // Nor is what it says believed, or paid for.
+      const error = yield* Effect.flip(ahrefs.getReferringDomains("a.com"))
+      hasMembers(error, { _tag: "ProviderUnavailable", mayBeBilled: false, isRetryable: false })
+      assert.include(error.message, "redirected")
+      // A body is not sent twice by fetch.
+      assert.strictEqual((yield* failureOf(ahrefs.getDomainRatings(["a.com"]))) instanceof Error, true)
       assert.deepStrictEqual(keys, [`Bearer ${apiKey}`, `Bearer ${apiKey}`])
       assert.notInclude(JSON.stringify(seen), apiKey)
       for (const headers of seen) assert.notProperty(headers, "authorization")
