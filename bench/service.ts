@@ -5,7 +5,7 @@ import { start } from "../test/support/redis.js"
 import { agree, BenchError, medianOf, pairwise, quantileOf, type Row, rowsOf, type Section } from "./measure.js"
 import { leastUnits } from "./price.js"
 import { standby } from "./process.js"
-import { Billed, day, ours, oursUnlimited, perSecond, processes, Report, seconds, tenants } from "./serviceSetting.js"
+import { Billed, day, ours, oursDefault, perSecond, processes, Report, seconds, tenants } from "./serviceSetting.js"
 
 const row = rowsOf("service")
 
@@ -18,7 +18,7 @@ const contenders = [
   { name: ours, times: rounds },
   { name: "axios", times: rounds },
   { name: "bentocache", times: rounds },
-  { name: oursUnlimited, times: 1 }
+  { name: oursDefault, times: 1 }
 ]
 
 const decodeReport = Schema.decodeUnknown(Schema.parseJson(Report))
@@ -87,7 +87,7 @@ const rowsFor = (contender: string, own: ReadonlyArray<Round>, reference: Readon
       median: text(medianOf(values)),
       spread: `${text(Math.min(...values))} - ${text(Math.max(...values))}`,
       ...(own !== reference && {
-        result: `${ratio.toFixed(2)} x ours${ratio < 1 && contender !== oursUnlimited ? ", beats us" : ""}`
+        result: `${ratio.toFixed(2)} x ours${ratio < 1 && contender !== oursDefault ? ", beats us" : ""}`
       })
     })
   })

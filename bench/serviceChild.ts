@@ -26,7 +26,7 @@ import {
   day,
   dayMillis,
   partOf,
-  paces,
+  settings,
   path,
   ratingOf,
   type Request,
@@ -59,8 +59,8 @@ const call = (): ((domains: ReadonlyArray<string>) => Promise<ReadonlyArray<numb
   }
 }
 
-const ours = async (rateLimit: unknown): Promise<Service> => {
-  const metadata = { apiUrl: vendor, rateLimit }
+const ours = async (setting: object): Promise<Service> => {
+  const metadata = { apiUrl: vendor, ...setting }
   const integration = { provider: "ahrefs", apiKey: Redacted.make(apiKey), metadata } as const
   const ids = Array.from({ length: tenants }, (_, i) => `tenant-${i}`)
   const runtime = ManagedRuntime.make(
@@ -85,7 +85,7 @@ const ours = async (rateLimit: unknown): Promise<Service> => {
 }
 
 const contenders: Readonly<Record<string, () => Promise<Service>>> = {
-  ...Record.map(paces, (rateLimit) => () => ours(rateLimit)),
+  ...Record.map(settings, (setting) => () => ours(setting)),
   axios: async () => {
     const rate = call()
     return ({ domains }) => rate(domains)

@@ -14,14 +14,15 @@ export const upstreamMillis = 50
 export const dayMillis = 86_400_000
 
 /**
- * What our contenders are told that the account may call. The provider limits nobody, as a day goes by in a minute and whoever
- * caches nothing would be refused nearly all of it; but every real one has a limit, and ours fills its calls while it waits.
+ * Ours gathers what its callers ask for in the same tenth of a second, or as it does by itself. No rate is limited: a day goes by in
+ * a minute, and whoever caches nothing would be refused nearly all of it.
  */
-export const ours = "effect-seo-providers, 20 calls a second"
-export const oursUnlimited = "effect-seo-providers, calls without limit"
-export const paces = {
-  [ours]: { requests: 2, per: "100 millis" },
-  [oursUnlimited]: { requests: 1_000_000, per: "1 second" }
+export const ours = "effect-seo-providers, batchWait 100 ms"
+export const oursDefault = "effect-seo-providers, batchWait 10 ms (default)"
+const unlimited = { requests: 1_000_000, per: "1 second" }
+export const settings = {
+  [ours]: { rateLimit: unlimited, batchWait: 100 },
+  [oursDefault]: { rateLimit: unlimited }
 }
 
 /** The platform's: all tenants are on its one account. */

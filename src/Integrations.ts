@@ -44,6 +44,9 @@ const Patience = Period.pipe(
   })
 )
 
+/** Callers wait for it. */
+const Pause = Period.pipe(Schema.filter((time) => Duration.toMillis(time) <= 60_000 || "must be a minute at most"))
+
 const ApiUrl = Schema.String.pipe(
   Schema.filter((url) => (/^https?:\/\//i.test(url) && URL.canParse(url)) || "must be an http or https URL")
 )
@@ -56,8 +59,8 @@ const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(sche
  * would be none.
  *
  * - `isEnabled`: default true; the row is kept and not used otherwise
- * - `contract`, `apiUrl`, `freeDomainRating`, `cacheScope`, `concurrency`, `rateLimit`, `maxWait`, `timeout`: as in the
- *   provider's own options
+ * - `contract`, `apiUrl`, `freeDomainRating`, `cacheScope`, `concurrency`, `rateLimit`, `maxWait`, `timeout`,
+ *   `batchWait`: as in the provider's own options
  * - `budget`: what the tenant may spend here, in the contract's unit, as in `CreditLedger.Budget`; default per month
  * - `routing`: whom the scorer asks. The lowest `priority` first (default 0), then the cheapest, where `unitPrice` is what a unit is
  *   worth beside those of the tenant's other integrations (default 1); `only` these data, or all but `never`
@@ -77,6 +80,7 @@ export const Metadata = Schema.Struct({
   rateLimit: optional(Schema.Struct({ requests: wholeFrom(1), per: Period })),
   maxWait: optional(Period),
   timeout: optional(Patience),
+  batchWait: optional(Pause),
   budget: optional(
     Schema.Struct({
       limit: wholeFrom(0),

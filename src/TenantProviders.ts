@@ -120,6 +120,7 @@ type Settings = Parameters<typeof open>[0]["metadata"]
 /** What of a row decides its service, in one form where two mean the same. */
 const settingsOf = ({
   apiUrl,
+  batchWait,
   cacheScope,
   concurrency,
   contract = "vendor",
@@ -128,12 +129,23 @@ const settingsOf = ({
   rateLimit,
   timeout
 }: Settings): string => {
-  const all = { apiUrl, cacheScope, concurrency, contract, freeDomainRating, maxWait, rateLimit, timeout } satisfies {
+  const all = {
+    apiUrl,
+    batchWait,
+    cacheScope,
+    concurrency,
+    contract,
+    freeDomainRating,
+    maxWait,
+    rateLimit,
+    timeout
+  } satisfies {
     readonly [S in keyof Settings]-?: unknown
   }
   const timeOf = (time: Duration.DurationInput | undefined) => time && Duration.decode(time)
   return JSON.stringify({
     ...all,
+    batchWait: timeOf(batchWait),
     maxWait: timeOf(maxWait),
     timeout: timeOf(timeout),
     rateLimit: rateLimit && [rateLimit.requests, timeOf(rateLimit.per)]

@@ -118,7 +118,7 @@ describe("instances", () => {
           one: [row("key")],
           same: [row("key", { contract: "vendor", freeDomainRating: false })],
           slow: [row("key", { concurrency: 3 })],
-          patient: [row("key", { timeout: "1 minute" })],
+          patient: [row("key", { timeout: "1 minute", batchWait: 5 })],
           other: [row("other-key")]
         }
       })

@@ -25,7 +25,15 @@ const wires = {
 
 type Settings = Pick<
   Ahrefs.Options,
-  "apiUrl" | "cacheScope" | "concurrency" | "contract" | "freeDomainRating" | "maxWait" | "rateLimit" | "timeout"
+  | "apiUrl"
+  | "batchWait"
+  | "cacheScope"
+  | "concurrency"
+  | "contract"
+  | "freeDomainRating"
+  | "maxWait"
+  | "rateLimit"
+  | "timeout"
 >
 
 /** What of a row decides which service it is. */
@@ -41,10 +49,10 @@ export const wireOf = ({ metadata, provider }: Pick<Row, "metadata" | "provider"
 
 export const open = ({
   apiKey,
-  metadata: { apiUrl, cacheScope, concurrency, contract, freeDomainRating, maxWait, rateLimit, timeout },
+  metadata: { apiUrl, batchWait, cacheScope, concurrency, contract, freeDomainRating, maxWait, rateLimit, timeout },
   provider
 }: Row): Effect.Effect<Opened, never, HttpClient.HttpClient | SharedState | Scope.Scope> => {
-  const options = { apiKey, apiUrl, cacheScope, concurrency, contract, maxWait, rateLimit, timeout }
+  const options = { apiKey, apiUrl, batchWait, cacheScope, concurrency, contract, maxWait, rateLimit, timeout }
   switch (provider) {
     case "ahrefs":
       return Effect.map(Ahrefs.make({ ...options, freeDomainRating }), (service) => ({ provider, service }))
