@@ -88,12 +88,16 @@ const memory = Effect.sync((): Service => {
   }
 })
 
-// A key without an end is nobody's claim: whoever waited for it would wait for ever.
+// A key without an end, or with another value than an owner's name, is nobody's claim: whoever waited for it would wait in vain.
 const acquireScript = `
+local function isClaim(key)
+  local owner = redis.pcall('GET', key)
+  return type(owner) == 'string' and #owner == #ARGV[1] and redis.call('PTTL', key) ~= -1
+end
 local won = {}
 for i, key in ipairs(KEYS) do
   local isMine = redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2])
-  if not isMine and redis.call('PTTL', key) == -1 then
+  if not isMine and not isClaim(key) then
     isMine = redis.call('SET', key, ARGV[1], 'PX', ARGV[2])
   end
   won[i] = isMine and 1 or 0
@@ -102,12 +106,12 @@ return won`
 
 const renewScript = `
 for _, key in ipairs(KEYS) do
-  if redis.call('GET', key) == ARGV[1] then redis.call('PEXPIRE', key, ARGV[2]) end
+  if redis.pcall('GET', key) == ARGV[1] then redis.call('PEXPIRE', key, ARGV[2]) end
 end`
 
 const releaseScript = `
 for _, key in ipairs(KEYS) do
-  if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end
+  if redis.pcall('GET', key) == ARGV[1] then redis.call('DEL', key) end
 end
 redis.call('PUBLISH', ARGV[2], ARGV[3])`
 

@@ -11,6 +11,8 @@ import * as Redis from "../../src/internal/redis.js"
 import { ask, type Server, start } from "../support/redis.js"
 
 const life = 400
+/** As the name of an owner looks. */
+const another = "00000000-0000-4000-8000-000000000000"
 
 /** The claims of one process. */
 const overRedis = ({ url }: Server) =>
@@ -96,6 +98,29 @@ describe("claims over Redis", () => {
     })
   )
 
+  it.scopedLive.each([
+    ["a list", false],
+    ["another value", true]
+  ] as const)("a stranger's key with %s is no claim, and spoils no other", ([, isText]) =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const claims = yield* overRedis(server)
+      const meddle = ask(server, async (client) => {
+        await client.del("seo:claim:a")
+        await (isText ? client.set("seo:claim:a", "theirs") : client.lPush("seo:claim:a", "theirs"))
+        await client.pExpire("seo:claim:a", 60_000)
+      })
+      yield* meddle
+      const scope = yield* Scope.make()
+      assert.deepStrictEqual(yield* won(claims, "a", "b"), [true, true])
+      yield* Scope.extend(claims.hold(["a", "b"]), scope)
+      // While it is held.
+      yield* meddle
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(yield* won(claims, "b"), [true])
+    })
+  )
+
   it.scopedLive("a stranger's key without an end is no claim", () =>
     Effect.gen(function* () {
       const server = yield* start()
@@ -113,9 +138,9 @@ describe("claims over Redis", () => {
       const scope = yield* Scope.make()
       yield* claims.acquire(["a"])
       yield* Scope.extend(claims.hold(["a"]), scope)
-      yield* ask(server, (client) => client.set("seo:claim:a", "another", { PX: 60_000 }))
+      yield* ask(server, (client) => client.set("seo:claim:a", another, { PX: 60_000 }))
       yield* Scope.close(scope, Exit.void)
-      assert.strictEqual(yield* ask(server, (client) => client.get("seo:claim:a")), "another")
+      assert.strictEqual(yield* ask(server, (client) => client.get("seo:claim:a")), another)
     })
   )
 })

@@ -133,5 +133,5 @@ export const sentinel = Effect.gen(function* () {
   )
   const port = yield* freePort
   yield* launched(port, ["--sentinel"], settings)
-  return { master, sentinel: { host: "127.0.0.1", port } }
+  return { master, replica, sentinel: { host: "127.0.0.1", port } }
 })
