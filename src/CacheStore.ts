@@ -77,8 +77,10 @@ export interface CacheStore {
 
 const format = 1
 
-/** The key is part of it: a value that was moved to another key is nobody's answer. */
-/** `null` for a value nested deeper than the stack is: it was read, but cannot be written. */
+/**
+ * The key is part of it: a value that was moved to another key is nobody's answer. `null` for a value nested deeper than the stack
+ * is: it was read, but cannot be written.
+ */
 const encode = (key: string, { freshUntil, observedAt, paid, value }: Fact): string | null =>
   Either.getOrNull(Either.try(() => JSON.stringify([format, key, observedAt, freshUntil, paid, value])))
 
