@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -15,6 +14,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import { LRUCache } from "lru-cache"
+import { elapsed } from "./internal/elapsed.js"
 import * as Gate from "./internal/gate.js"
 import * as GateRedis from "./internal/gateRedis.js"
 import { timedWait } from "./internal/metrics.js"
@@ -257,7 +257,7 @@ const make = (shared: Gate.Gate | null): Service => {
     )
 
   const decide = (ticket: Gate.Ticket, last: Made | null): Effect.Effect<Made> =>
-    Effect.flatMap(Clock.currentTimeMillis, (askedAt) => {
+    Effect.flatMap(elapsed, (askedAt) => {
       const alone = Effect.suspend(() => {
         const share = shareOf(ticket, processes.get(ticket.account) ?? most)
         // A place in another queue is none in this one.
@@ -272,7 +272,7 @@ const make = (shared: Gate.Gate | null): Service => {
       })
       if (shared === null) return alone
       const place = last?.gate === shared ? last.decision.place : null
-      return Effect.matchEffect(Effect.zip(shared.decide(ticket, place), Clock.currentTimeMillis), {
+      return Effect.matchEffect(Effect.zip(shared.decide(ticket, place), elapsed), {
         onFailure: () => {
           // It may have been granted all the same: then the call leaves, by the local gate.
           untold.set(ticket.id, [ticket, { _tag: "Answered" }])
@@ -303,7 +303,7 @@ const make = (shared: Gate.Gate | null): Service => {
       Effect.catchAll(gate.leaves(ticket, ago), ({ message }) =>
         Effect.logDebug(`The limiter was not told that a call left late: ${message}`)
       )
-    const leaves: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const leaves: Effect.Effect<void> = Effect.flatMap(elapsed, (now) => {
       // Looked at again after a sleep: a busy process wakes late.
       const early = answeredAt + wait - now
       if (wait > 0 && early > 0) return Effect.zipRight(Effect.sleep(early), leaves)
@@ -312,7 +312,7 @@ const make = (shared: Gate.Gate | null): Service => {
       since = now
       return left(0)
     })
-    const arrived = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const arrived = Effect.flatMap(elapsed, (now) => {
       const trip = Math.max(0, now - since)
       const known = lateBy.get(ticket.account) ?? lateness(perOf(rate))
       lateBy.set(ticket.account, known)
@@ -373,7 +373,7 @@ const make = (shared: Gate.Gate | null): Service => {
           made = yield* decide(asked, made)
           const { isGranted, wait } = made.decision
           if (isGranted) return made
-          const waited = (yield* Clock.currentTimeMillis) - since
+          const waited = (yield* elapsed) - since
           if (waited + wait > cap) return yield* tooLong(request, wait)
           const early = Math.max(1, wait - asked.allowance.lead)
           yield* restore(Effect.raceFirst(Effect.sleep(Math.min(early, Gate.heartbeat)), Deferred.await(bell)))
@@ -404,7 +404,7 @@ const make = (shared: Gate.Gate | null): Service => {
             ? Effect.succeed(made)
             : timedWait(provider, queued(request, asked, made, since, restore))
         )
-      const inQueue = Effect.flatMap(Clock.currentTimeMillis, (since) =>
+      const inQueue = Effect.flatMap(elapsed, (since) =>
         inTurn(`${asked.account} ${asked.tenant}`, granted(since), restore)
       )
       return Effect.flatMap(inQueue, (made) => {

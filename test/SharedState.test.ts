@@ -262,6 +262,24 @@ describe("a Redis that is lost", () => {
     })
   )
 
+  it.scopedLive("a connection that is lost is back before it is missed: what is known is not bought again", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const simulator = yield* simulated()
+      const buyer = yield* process_(simulator, server)
+      yield* buyer.ahrefs.getDomainRatings(domains)
+      const billed = yield* simulator.unitsBilled
+      const other = yield* process_(simulator, { ...server, deadline: "1 second" })
+      assert.isTrue(yield* known(other))
+      yield* ask(server, (client) => client.sendCommand(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]))
+      // It learns that it is cut off when it next hears from its sockets, before the look-up or while it is under way.
+      yield* Effect.promise(() => new Promise(setImmediate))
+      yield* other.ahrefs.getDomainRatings(domains)
+      assert.strictEqual(yield* simulator.unitsBilled, billed)
+      assert.isTrue(yield* known(other))
+    })
+  )
+
   it.scopedLive("killed and started again: nobody hangs, and it is used again by itself", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
@@ -318,7 +336,7 @@ describe("a buyer that died", () => {
       const fact = yield* ask(server, async (client) => (await client.keys("seo::*a.com*"))[0]!)
       yield* ask(server, async (client) => {
         await client.del(fact)
-        await client.set(`seo:claim:${fact.replace(/^seo::/, "").replace(/[^:]+$/, "")}`, "dead", { PX: 700 })
+        await client.set(`seo:claim:${fact.replace(/^seo::/, "").replace(/[^:]+$/, "")}`, "00000000-0000-4000-8000-000000000000", { PX: 700 })
       })
       const start_ = performance.now()
       yield* one.ahrefs.getDomainRating("a.com")

@@ -3,7 +3,6 @@
  * together, and what has to be bought is put together into batches. A batch is put together when it may leave, not before: the
  * gate is the window. A fact that nobody waits for any more is left out of it.
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
@@ -11,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
+import { elapsed, unsafeElapsed } from "./elapsed.js"
 import type { Fact, FactId } from "../CacheStore.js"
 import type { PaidError } from "../ProviderError.js"
 import type { Provenance } from "../Provenance.js"
@@ -294,9 +294,9 @@ export const make = (options: {
         const over = Effect.sync(() => {
           group.isTimed = false
         })
-        const rest = Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          Effect.sleep(Math.max(0, group.since + wait - now))
-        ).pipe(spanned("Batcher.gather", { attributes: { "seo.operation": group.operation } }))
+        const rest = Effect.flatMap(elapsed, (now) => Effect.sleep(Math.max(0, group.since + wait - now))).pipe(
+          spanned("Batcher.gather", { attributes: { "seo.operation": group.operation } })
+        )
         return Effect.zipRight(Effect.ensuring(rest, over), leave(group))
       })
 
@@ -325,7 +325,7 @@ export const make = (options: {
           groups.set(id, group)
         }
         const isFirst = group.unseen.length === 0
-        if (isFirst && group.queue.size() === 0) group.since = clock.unsafeCurrentTimeMillis()
+        if (isFirst && group.queue.size() === 0) group.since = unsafeElapsed(clock)
         for (const one of made) group.unseen.push(one)
         return isFirst ? started(Effect.zipRight(Effect.yieldNow(), look(group))) : Effect.void
       })

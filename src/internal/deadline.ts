@@ -3,12 +3,12 @@
  * about as long as all the rest of it. All calls of a service have the same limit, so the one that began first ends first,
  * and one timer watches them all.
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
+import { elapsed, unsafeElapsed } from "./elapsed.js"
 
 interface Running {
   readonly endsAt: number
@@ -37,7 +37,7 @@ export const make = (limit: Duration.DurationInput): Effect.Effect<Deadline, nev
       })
     )
 
-    const watch: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const watch: Effect.Effect<void> = Effect.flatMap(elapsed, (now) => {
       for (const call of calls) {
         if (call.endsAt > now) return Effect.zipRight(Effect.sleep(call.endsAt - now), watch)
         calls.delete(call)
@@ -62,7 +62,7 @@ export const make = (limit: Duration.DurationInput): Effect.Effect<Deadline, nev
         Effect.clockWith((clock) =>
           // No child: a fiber that is interrupted passes that on to its children at once, also where it is itself to go on to its end.
           Effect.flatMap(Effect.forkDaemon(Effect.interruptible(work)), (fiber) => {
-            const call: Running = { endsAt: clock.unsafeCurrentTimeMillis() + millis, fiber, isLate: false }
+            const call: Running = { endsAt: unsafeElapsed(clock) + millis, fiber, isLate: false }
             calls.add(call)
             fiber.addObserver(() => {
               calls.delete(call)

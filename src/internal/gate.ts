@@ -4,6 +4,7 @@
  * gate of one process; gateRedis.ts decides the same for many.
  */
 import * as Effect from "effect/Effect"
+import { unsafeElapsed } from "./elapsed.js"
 import type { StoreUnavailable } from "../CacheStore.js"
 
 /** What an account is allowed. Times in milliseconds. */
@@ -120,7 +121,7 @@ export const make = (): Gate<never> & {
   const timed = <A>(work: (now: number) => A): Effect.Effect<A> =>
     Effect.clockWith((clock) =>
       Effect.sync(() => {
-        const now = clock.unsafeCurrentTimeMillis() + behind
+        const now = unsafeElapsed(clock) + behind
         if (now < latest) behind += latest - now
         latest = Math.max(latest, now)
         return work(latest)

@@ -11,6 +11,7 @@ import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricKey from "effect/MetricKey"
 import type * as MetricKeyType from "effect/MetricKeyType"
 import * as MetricLabel from "effect/MetricLabel"
+import { unsafeElapsed } from "./elapsed.js"
 import type { Provider, Unit } from "../Operation.js"
 import type { PaidError } from "../ProviderError.js"
 
@@ -86,12 +87,10 @@ export const timedRequest = <A, E, R>(
   request: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.clockWith((clock) => {
-    const began = clock.unsafeCurrentTimeMillis()
+    const began = unsafeElapsed(clock)
     return Effect.ensuring(
       request,
-      Effect.suspend(() =>
-        Metric.update(durations({ provider, operation }), (clock.unsafeCurrentTimeMillis() - began) / 1000)
-      )
+      Effect.suspend(() => Metric.update(durations({ provider, operation }), (unsafeElapsed(clock) - began) / 1000))
     )
   })
 

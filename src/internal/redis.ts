@@ -9,6 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
+import { setTimeout as sleep } from "node:timers/promises"
 import type { TextStore } from "../CacheStore.js"
 import * as Guard from "./guard.js"
 
@@ -42,7 +43,9 @@ export const checkedNamespace = (namespace: string): Effect.Effect<string, Confi
     : Effect.fail(ConfigError.InvalidData(["namespace"], "must be 1 to 64 letters, digits, _ or -"))
 
 // Never `false`: a client would then not come back.
-const reconnectStrategy = (retries: number): number => Math.min(50 * 2 ** Math.min(retries, 6), 2_000)
+const reconnectStrategy = (retries: number): number =>
+  // A server that has only hung up is there.
+  retries === 0 ? 0 : Math.min(50 * 2 ** Math.min(retries, 6), 2_000)
 
 // A socket that is silent for 3 s is dead: the ping keeps a live one from being silent.
 const socket = { connectTimeout: 500, socketTimeout: 3_000, reconnectStrategy }
@@ -135,6 +138,26 @@ const connected = (
     return { client: one, isReady: () => ("isReady" in one ? one.isReady : hasConnected) }
   })
 
+const glance = 5
+
+/**
+ * A process that stood still has lost its connection, and has it again in a moment: a server asked before that would be taken for
+ * one that is down, and facts be paid twice. So often is looked, not for so long: a busy process looks later.
+ */
+const whenBack = ({ isReady }: Connection, millis: number): (() => Promise<void>) => {
+  let waiting: Promise<void> | null = null
+  const look = async (): Promise<void> => {
+    for (let looks = millis / glance; !isReady(); looks--) {
+      if (looks <= 0) throw new Error("not connected")
+      await sleep(glance)
+    }
+  }
+  return () =>
+    (waiting ??= look().finally(() => {
+      waiting = null
+    }))
+}
+
 /** How a connection is opened. */
 export type Options = Server & {
   readonly namespace?: string | undefined
@@ -171,10 +194,10 @@ export const make = (
     const [values, scripts] = yield* Effect.all([connected(loaded, server), connected(loaded, server)], {
       concurrency: "unbounded"
     })
-    const whenReady =
-      ({ isReady }: Connection, { awaited }: Guard.Guard): Guard.Guard["awaited"] =>
-      (ask) =>
-        awaited(() => (isReady() ? ask() : Promise.reject(new Error("not connected"))))
+    const whenReady = (connection: Connection, { awaited }: Guard.Guard): Guard.Guard["awaited"] => {
+      const back = whenBack(connection, options.deadlineMillis)
+      return (ask) => awaited(() => (connection.isReady() ? ask() : back().then(ask)))
+    }
     // Without a Keyv around it: at small values that alone costs as much as Redis.
     // Safe: it takes a client, a cluster or a sentinel; its types ask for the modules of its own default client.
     const texts = new loaded.default(values.client as never, { namespace, throwOnErrors: true })

@@ -25,6 +25,7 @@ const evidence = ({ sales = [], ...more }: Partial<Evidence>): Evidence => ({
   sales,
   troubles: [],
   kills: [],
+  stills: [],
   freshFor: null,
   books: [
     {
@@ -68,6 +69,7 @@ describe("a fact that is sold again", () => {
     ["after an answer that hung", { sales: [sale({ fault: "Hang", doneAt: null }), again()] }],
     ["after a trickle that never ended", { sales: [sale({ fault: "Trickle", doneAt: null }), again()] }],
     ["after its buyer was killed in the call", { sales: [sale({}), again()], kills: [{ worker: 0, at: 10_010 }] }],
+    ["after its buyer stood still", { sales: [sale({}), again()], stills: [{ worker: 0, from: 10_010, to: 15_000 }] }],
     ["after Redis lost it", { sales: [sale({}), again()], troubles: [{ from: 12_000, to: 13_000, isLoss: true }] }],
     ["while Redis was deaf", { sales: [sale({}), again()], troubles: [{ from: 19_000, to: 21_000, isLoss: false }] }],
     ["when it was fresh no more", { sales: [sale({}), again()], freshFor: 10_000 }],

@@ -15,6 +15,13 @@ export interface Kill {
   readonly at: number
 }
 
+/** A process whose event loop stood still for longer than a part of a claim's life. */
+export interface Still {
+  readonly worker: number
+  readonly from: number
+  readonly to: number
+}
+
 /** What a provider's book says of all accounts, in its unit. */
 export interface Booked {
   readonly provider: Provider
@@ -27,6 +34,7 @@ export interface Evidence {
   readonly sales: ReadonlyArray<Sale>
   readonly troubles: ReadonlyArray<Trouble>
   readonly kills: ReadonlyArray<Kill>
+  readonly stills: ReadonlyArray<Still>
   /** Milliseconds a fact is fresh; null for longer than a run. */
   readonly freshFor: number | null
   readonly books: ReadonlyArray<Booked>
@@ -39,7 +47,9 @@ export interface Evidence {
 /** After this a store that is back is asked again. */
 const recovery = 2_500
 /** What is bought is kept so soon after the last byte. */
-const keeping = 1_500
+const keeping = 3_000
+
+type Circumstances = Pick<Evidence, "freshFor" | "kills" | "stills" | "troubles">
 
 interface Bought {
   /** Facts sold again for no reason: the promise broken. */
@@ -51,11 +61,7 @@ interface Bought {
 const isWithin = (at: number, { from, to }: Trouble): boolean => at >= from - 100 && at <= to + recovery
 
 /** Why what was sold could not be known when it was sold again; null where it should have been. */
-const reasonOf = (
-  first: Sale,
-  second: Sale,
-  { freshFor, kills, troubles }: Pick<Evidence, "freshFor" | "kills" | "troubles">
-): string | null => {
+const reasonOf = (first: Sale, second: Sale, { freshFor, kills, stills, troubles }: Circumstances): string | null => {
   // A trickle that arrived in time is an answer; one that did not has no end.
   if (first.fault === "Trickle" ? first.doneAt === null : first.fault !== null) return "no readable answer came"
   const end = first.doneAt ?? first.at
@@ -63,6 +69,10 @@ const reasonOf = (
   if (freshFor !== null && second.at - first.at >= 0.9 * freshFor) return "it was fresh no more"
   if (kills.some(({ at, worker }) => worker === first.worker && at >= first.at && at <= end + keeping)) {
     return "its buyer was killed"
+  }
+  // Its claims may have been over before it could keep what it had.
+  if (stills.some(({ from, to, worker }) => worker === first.worker && from <= end + keeping && to >= first.at)) {
+    return "its buyer stood still"
   }
   const isLost = troubles.some(
     (trouble) =>
@@ -104,10 +114,7 @@ const apart = (facts: ReadonlyArray<string>, isKnown: (fact: string) => boolean)
   }, 0)
 }
 
-export const bought = ({
-  sales,
-  ...circumstances
-}: Pick<Evidence, "freshFor" | "kills" | "sales" | "troubles">): Bought => {
+export const bought = ({ sales, ...circumstances }: Circumstances & Pick<Evidence, "sales">): Bought => {
   const again: Record<string, number> = {}
   const twice: Array<string> = []
   const byFact = new Map<string, Array<Sale>>()

@@ -3,8 +3,8 @@
  *
  *     npm run test:chaos [-- --seed N] [--only NAME] [--short] [--soak MINUTES]
  *
- * A seed decides who asks what and what goes wrong; the operating system decides the rest. The whole form writes RESULTS.md,
- * a soak its part of it.
+ * A seed decides who asks what and what goes wrong; the operating system decides the rest. But for the short form they write
+ * RESULTS.md: what was not played stays as it is.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -69,8 +69,8 @@ const main = Effect.gen(function* () {
   const before = (yield* files.exists(path)) ? yield* files.readFileString(path) : ""
   if (minutes !== null) {
     yield* files.writeFileString(path, soakReport(before, outcomes[0]!, minutes))
-  } else if (only === undefined && !values.short) {
-    yield* files.writeFileString(path, report(before, outcomes, seed))
+  } else if (!values.short) {
+    yield* files.writeFileString(path, report(before, outcomes))
   }
   if (broken.length > 0) {
     const replays = broken.map(({ scenario, seed }) => `npm run test:chaos -- --only "${scenario.name}" --seed ${seed}`)

@@ -164,6 +164,7 @@ export const play = ({
       freshFor: setting(0).freshFor,
       troubles: [...redis.troubles, ...unheard],
       kills,
+      stills: workers.stills,
       books: said.map(({ provider, rows }) => ({
         provider,
         spent: sum(rows, "spent"),

@@ -279,6 +279,18 @@ const jumped = repeatedly(500, ({ next, workers }) =>
   )
 )
 
+/** Every connection is cut while thousands wait. */
+const hungUp = (stage: Stage) =>
+  Effect.zipRight(
+    Effect.flatMap(stage.workers.any, (worker) => stage.workers.tell(worker, { _tag: "Burst", count: 3_000 })),
+    repeatedly(300, ({ redis }) =>
+      redis.trouble(
+        false,
+        Redis.ask(redis.main(), (client) => client.sendCommand(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]))
+      )
+    )(stage)
+  )
+
 const crowd = 10_000
 const crowded = ({ workers }: Stage) =>
   Effect.flatMap(workers.any, (worker) => workers.tell(worker, { _tag: "Burst", count: crowd }))
@@ -352,10 +364,15 @@ export const scenarios: ReadonlyArray<Scenario> = [
       Effect.zipRight(redis.trouble(true, Effect.zipRight(Effect.sleep(2_000), redis.restart)), Effect.never)
   },
   { name: "Redis killed", what: "SIGKILL, empty again after 0.7 s", isBookLost: true, disturb: killedRedis },
-  { name: "Redis frozen", what: "SIGSTOP for 1 s", disturb: repeatedly(1_500, freeze(1_000)) },
+  {
+    name: "Redis frozen",
+    what: "SIGSTOP for 1 s",
+    setting: { deadline: 100 },
+    disturb: repeatedly(1_500, freeze(1_000))
+  },
   { name: "Redis flushed", what: "FLUSHALL", isBookLost: true, disturb: flushed },
   { name: "Redis full", what: "no memory for 1 s", disturb: full },
-  { name: "Redis slow", what: "each question 500 ms late for 1.5 s", disturb: slow },
+  { name: "Redis slow", what: "each question 500 ms late for 1.5 s", setting: { deadline: 100 }, disturb: slow },
   {
     name: "Redis mistyped",
     what: "half of the keys, but for the books, are another type or foreign",
@@ -376,6 +393,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
       )
   },
   { name: "Redis cluster", what: "slots move while they are used", store: "cluster", disturb: moved },
+  { name: "Redis hangs up", what: "all connections cut about every 0.3 s, while thousands wait", disturb: hungUp },
   { name: "killed", what: "a process is killed about every 0.7 s, another takes its place", disturb: murder },
   { name: "blocked", what: "the event loop of a process stands still for 2 s", disturb: blocked },
   { name: "clock jumps", what: "a process's clock goes 1 or 10 minutes back or ahead", disturb: jumped },

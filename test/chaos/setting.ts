@@ -63,6 +63,8 @@ export const Told = Schema.Union(
     /** Bytes after a collection, now and then. */
     heap: Schema.NullOr(Schema.Number)
   }),
+  /** The event loop stood still for so long. */
+  Schema.TaggedStruct("Still", { millis: Schema.Number }),
   /** What must never happen. */
   Schema.TaggedStruct("Violation", { what: Schema.String }),
   /** The service is closed: fibers that are left. */

@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
-import type { Kill } from "./audit.js"
+import type { Kill, Still } from "./audit.js"
 import { canary, Order, pick, Setting, Told } from "./setting.js"
 
 const decodeTold = Schema.decodeEither(Schema.parseJson(Told))
@@ -49,6 +49,7 @@ export const make = (
   Effect.gen(function* () {
     const heard: Heard = { outcomes: {}, violations: [], slowest: 0, unheard: 0, heaps: [] }
     const kills: Array<Kill> = []
+    const stills: Array<Still> = []
     const all: Array<Running> = []
 
     const hear = (running: Running, line: string, isReady: () => void) => {
@@ -67,6 +68,9 @@ export const make = (
               heard.unheard += told.unheard
               if (told.unheard > 0) deaf(Date.now() - tellEvery, Date.now())
               heard.slowest = Math.max(heard.slowest, told.slowest)
+              return
+            case "Still":
+              stills.push({ worker: running.number, from: Date.now() - told.millis, to: Date.now() })
               return
             case "Violation":
               heard.violations.push(told.what)
@@ -136,6 +140,7 @@ export const make = (
     return {
       heard,
       kills,
+      stills,
       stop,
       start: Effect.flatMap(launch, ({ ready }) => Effect.promise(() => ready)),
       any: Effect.sync(() => pick(next, alive()).number),
