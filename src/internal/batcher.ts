@@ -249,10 +249,15 @@ export const make = (options: {
     const leave = (group: Group): Effect.Effect<void> =>
       Effect.suspend(() => {
         group.leaving++
+        let isWaiting = true
+        const over = () => {
+          isWaiting = false
+          group.leaving--
+        }
         const tenant = group.queue.first()
         const left = gate(tenant, group.operation, (permit) =>
           Effect.suspend(() => {
-            group.leaving--
+            over()
             const batch = take(group)
             forget(group)
             if (batch.length === 0) return Effect.void
@@ -270,12 +275,25 @@ export const make = (options: {
           })
         )
         // Whoever came last would have to wait too long: those before them have batches that wait already.
-        return Effect.catchAll(left, (error) =>
+        const refused = Effect.catchAll(left, (error) =>
           Effect.suspend(() => {
-            group.leaving--
+            over()
             const batch = group.queue.takeLast(tenant, group.size)
             forget(group)
-            return landing(batch, group.refused(batch, error))
+            return Effect.zipRight(
+              // Those of another tenant may have counted on this one.
+              group.queue.size() > 0 ? started(kick(group)) : Effect.void,
+              landing(batch, group.refused(batch, error))
+            )
+          })
+        )
+        return Effect.onExit(refused, (exit) =>
+          Effect.sync(() => {
+            if (!isWaiting || Exit.isSuccess(exit)) return
+            // The gate itself died: nobody else may come to see to those who wait.
+            over()
+            for (const { land } of group.queue.take(Infinity, () => true)) land(Exit.failCause(exit.cause))
+            forget(group)
           })
         )
       })

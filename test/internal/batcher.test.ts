@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Fact } from "../../src/CacheStore.js"
 import * as Batcher from "../../src/internal/batcher.js"
-import { InvalidKey, RateLimited } from "../../src/ProviderError.js"
+import { InvalidKey, type PaidError, RateLimited } from "../../src/ProviderError.js"
 import { advance } from "../support/clock.js"
 
 const cell = (subject: string): Batcher.Cell => ({
@@ -144,6 +144,53 @@ describe("those who want facts", () => {
       assert.strictEqual(yield* Effect.flip(want("late")), error)
       yield* Deferred.succeed(open, undefined)
       assert.deepStrictEqual(yield* Fiber.join(early), ["early"])
+    })
+  )
+
+  it.scoped("are not left behind by another tenant's batch that was refused in their place", () =>
+    Effect.gen(function* () {
+      const refused = new RateLimited({ provider: "ahrefs", operation: "getFacts", message: "too long" })
+      const gate: Batcher.Gate = (tenant, _operation, use) =>
+        tenant === "a"
+          ? Effect.fail(refused).pipe(Effect.delay("1 second"))
+          : use({ leaves: Effect.void, over: () => Effect.void })
+      const batcher = yield* Batcher.make({ gate, wait: 0 })
+      const buys: Array<ReadonlyArray<string>> = []
+      const work = () => ({
+        operation: "getFacts",
+        size: 3,
+        look: Effect.succeed,
+        refused: (batch: ReadonlyArray<Batcher.Flight>, error: PaidError) =>
+          Effect.sync(() => {
+            for (const { land } of batch) land(Exit.fail(error))
+          }),
+        buy: (batch: ReadonlyArray<Batcher.Flight>) =>
+          Effect.sync(() => {
+            buys.push(subjects(batch))
+            for (const { cell, land } of batch) land(Exit.succeed(landed(cell.subject)))
+          })
+      })
+      const of = (tenant: string, ...names: ReadonlyArray<string>) =>
+        batcher.want(
+          "group",
+          names.map((name) => ({ ...cell(name), spender: { tenant, job: null } })),
+          work
+        )
+      const first = yield* Effect.fork(Effect.exit(of("a", "1", "2", "3")))
+      const second = yield* Effect.fork(of("b", "4", "5", "6"))
+      yield* advance("2 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(first), Exit.fail(refused))
+      assert.lengthOf(yield* Fiber.join(second), 3)
+      assert.deepStrictEqual(buys, [["4", "5", "6"]])
+    })
+  )
+
+  it.scoped("are told when the gate itself dies", () =>
+    Effect.gen(function* () {
+      const { want } = yield* made({ gate: () => Effect.die("gate") })
+      const fiber = yield* Effect.fork(Effect.exit(want("a", "b")))
+      yield* advance("10 millis")
+      assert.deepStrictEqual(yield* Fiber.join(fiber), Exit.die("gate"))
     })
   )
 
