@@ -336,7 +336,11 @@ describe("a buyer that died", () => {
       const fact = yield* ask(server, async (client) => (await client.keys("seo::*a.com*"))[0]!)
       yield* ask(server, async (client) => {
         await client.del(fact)
-        await client.set(`seo:claim:${fact.replace(/^seo::/, "").replace(/[^:]+$/, "")}`, "00000000-0000-4000-8000-000000000000", { PX: 700 })
+        await client.set(
+          `seo:claim:${fact.replace(/^seo::/, "").replace(/[^:]+$/, "")}`,
+          "00000000-0000-4000-8000-000000000000",
+          { PX: 700 }
+        )
       })
       const start_ = performance.now()
       yield* one.ahrefs.getDomainRating("a.com")

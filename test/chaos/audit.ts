@@ -67,7 +67,8 @@ const reasonOf = (first: Sale, second: Sale, { freshFor, kills, stills, troubles
   const end = first.doneAt ?? first.at
   // A tenth of its time is drawn by lot.
   if (freshFor !== null && second.at - first.at >= 0.9 * freshFor) return "it was fresh no more"
-  if (kills.some(({ at, worker }) => worker === first.worker && at >= first.at && at <= end + keeping)) {
+  // What it had sent before may arrive after it is dead.
+  if (kills.some(({ at, worker }) => worker === first.worker && at <= end + keeping)) {
     return "its buyer was killed"
   }
   // Its claims may have been over before it could keep what it had.
