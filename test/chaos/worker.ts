@@ -111,7 +111,9 @@ const truths = ({ accounts, sites }: Setting) =>
         const context = yield* Layer.build(layer)
         return {
           ahrefs: yield* Effect.provide(Ahrefs.Ahrefs, context),
-          seRanking: yield* Effect.provide(SERanking.SERanking, context)
+          seRanking: yield* Effect.provide(SERanking.SERanking, context),
+          // They remember every request.
+          forget: Effect.zipRight(one.reset, two.reset)
         }
       })
     )
@@ -121,7 +123,8 @@ const truths = ({ accounts, sites }: Setting) =>
         const key = `${account} ${name} ${sites.join()}`
         const before = known.get(key)
         if (before !== undefined) return Effect.succeed(before)
-        return Effect.map(ask(fine[account]!), (truth) => {
+        const { forget, ...services } = fine[account]!
+        return Effect.map(Effect.zipLeft(ask(services), forget), (truth) => {
           // A list of sites hardly comes twice.
           if (sites.length === 1 && known.size < 500) known.set(key, truth)
           return truth
