@@ -3,19 +3,13 @@
  *
  *     node serviceVendorChild.js
  */
-import { createServer, type IncomingMessage } from "node:http"
+import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { text as textOf } from "node:stream/consumers"
 import { unitsOf } from "./price.js"
 import { apiKey, type Billed, path, ratingOf, upstreamMillis } from "./serviceSetting.js"
 
 const billed = { calls: 0, units: 0, domains: 0 } satisfies Billed
-
-const bodyOf = async (request: IncomingMessage): Promise<string> => {
-  const parts: Array<Uint8Array> = []
-  // Safe: it has no encoding, so its parts are bytes.
-  for await (const part of request) parts.push(part as Uint8Array)
-  return Buffer.concat(parts).toString()
-}
 
 const server = createServer((request, response) => {
   const answer = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}) => {
@@ -24,7 +18,7 @@ const server = createServer((request, response) => {
   }
   if (request.method === "GET") return answer(200, billed)
   if (request.url !== path || request.headers.authorization !== `Bearer ${apiKey}`) return answer(401, {})
-  void bodyOf(request).then((body) => {
+  void textOf(request).then((body) => {
     // Safe: nobody else sends to this path.
     const { targets } = JSON.parse(body) as { readonly targets: ReadonlyArray<{ readonly url: string }> }
     const units = unitsOf(targets.length)

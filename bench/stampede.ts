@@ -1,9 +1,9 @@
 /** Cold keys and four processes: how often is each bought, and how long does a caller wait? */
 import * as Effect from "effect/Effect"
-import { once } from "node:events"
-import { createServer, type IncomingMessage } from "node:http"
-import type { AddressInfo } from "node:net"
+import { createServer } from "node:http"
+import { text as textOf } from "node:stream/consumers"
 import { start } from "../test/support/redis.js"
+import { listening } from "../test/support/server.js"
 import { agree, BenchError, medianOf, quantileOf, type Row, rowsOf, type Section } from "./measure.js"
 import { type Standby, standby } from "./process.js"
 import { keys, names, processes, upstreamMillis, warmPrefix } from "./stampedeSetting.js"
@@ -19,39 +19,23 @@ interface Bought {
   readonly targets: ReadonlyArray<string>
 }
 
-const bodyOf = async (request: IncomingMessage): Promise<string> => {
-  const parts: Array<Buffer> = []
-  for await (const part of request) parts.push(part as Buffer)
-  return Buffer.concat(parts).toString()
-}
-
 /** Bills when it is asked, answers 200 ms later. */
 const upstream = (onCall: (bought: Bought) => void) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const server = createServer((request, response) => {
-        void bodyOf(request).then((body) => {
-          const { targets } = JSON.parse(body) as { targets: ReadonlyArray<{ url: string }> }
-          const isWarmUp = targets.some(({ url }) => url.startsWith(warmPrefix))
-          if (!isWarmUp) onCall({ child: String(request.headers["x-child"]), targets: targets.map(({ url }) => url) })
-          const answer = () => {
-            response.setHeader("content-type", "application/json")
-            response.end(
-              JSON.stringify({ targets: targets.map(({ url }, index) => ({ index, domain_rating: url.length })) })
-            )
-          }
-          setTimeout(answer, isWarmUp ? 0 : upstreamMillis)
-        })
+  listening(
+    createServer((request, response) => {
+      void textOf(request).then((body) => {
+        const { targets } = JSON.parse(body) as { targets: ReadonlyArray<{ url: string }> }
+        const isWarmUp = targets.some(({ url }) => url.startsWith(warmPrefix))
+        if (!isWarmUp) onCall({ child: String(request.headers["x-child"]), targets: targets.map(({ url }) => url) })
+        const answer = () => {
+          response.setHeader("content-type", "application/json")
+          response.end(
+            JSON.stringify({ targets: targets.map(({ url }, index) => ({ index, domain_rating: url.length })) })
+          )
+        }
+        setTimeout(answer, isWarmUp ? 0 : upstreamMillis)
       })
-      server.listen(0, "127.0.0.1")
-      await once(server, "listening")
-      return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
-    }),
-    ({ server }) =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
-      })
+    })
   )
 
 /** Empty where it was killed. */
@@ -66,7 +50,7 @@ const stampede = (contender: string, kill: boolean) =>
       const server = yield* start()
       const bought: Array<Bought> = []
       const all: Array<Standby> = []
-      const { url } = yield* upstream((call) => {
+      const url = yield* upstream((call) => {
         bought.push(call)
         if (kill && bought.length === 1) setTimeout(() => all[Number(call.child)]?.process.kill("SIGKILL"), 50)
       })

@@ -2,13 +2,13 @@
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
-import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import { text as textOf } from "node:stream/consumers"
 import type { Provider } from "../../src/Operation.js"
 import * as AhrefsSimulator from "../../src/testing/AhrefsSimulator.js"
 import * as SERankingSimulator from "../../src/testing/SERankingSimulator.js"
 import type { Simulator } from "../../src/testing/simulator.js"
+import { listening } from "../support/server.js"
 import { keyOf, ownerOf, type Setting, smallFacts, workerHeader, worldOf } from "./setting.js"
 
 /** A JSON document, changed as a vendor might get it wrong. */
@@ -63,12 +63,6 @@ export interface Vendor {
 }
 
 const latency = 20
-
-const textOf = async (request: IncomingMessage): Promise<string> => {
-  const parts: Array<Buffer> = []
-  for await (const part of request) parts.push(part as Buffer)
-  return Buffer.concat(parts).toString()
-}
 
 type Row = Readonly<Record<string, unknown>>
 const isRow = (u: unknown): u is Row => typeof u === "object" && u !== null && !Array.isArray(u)
@@ -134,22 +128,6 @@ const factsOf = (path: string, query: URLSearchParams, text: string): Pick<Sale,
   return { limit: limit === null ? null : Number(limit), facts: [JSON.stringify([path, others, body])] }
 }
 
-const listening = (answer: (request: IncomingMessage, response: ServerResponse) => void) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const server = createServer(answer)
-      server.listen(0, "127.0.0.1")
-      await once(server, "listening")
-      // Safe: it listens on a port.
-      return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
-    }),
-    ({ server }) =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
-      })
-  )
-
 const billedBy = ({ httpClient, unitsBilled }: Simulator, request: HttpClientRequest.HttpClientRequest) =>
   Effect.gen(function* () {
     const before = yield* unitsBilled
@@ -181,11 +159,13 @@ export const make = ({ accounts, sites }: Pick<Setting, "accounts" | "sites">) =
     let calls = 0
     let faultOf: (request: number) => Fault | null = () => null
 
-    const elsewhere = yield* listening((request, response) => {
-      // The key must not come here, nor the targets of a customer.
-      astray.push(`${request.method} ${request.url} ${JSON.stringify(request.headers)}`)
-      response.end("{}")
-    })
+    const elsewhere = yield* listening(
+      createServer((request, response) => {
+        // The key must not come here, nor the targets of a customer.
+        astray.push(`${request.method} ${request.url} ${JSON.stringify(request.headers)}`)
+        response.end("{}")
+      })
+    )
 
     // One at a time: what an answer was billed is what the simulator's bill has grown by.
     let turn: Promise<unknown> = Promise.resolve()
@@ -264,13 +244,15 @@ export const make = ({ accounts, sites }: Pick<Setting, "accounts" | "sites">) =
       }
     }
 
-    const { url } = yield* listening((request, response) => {
-      answer(request, response).catch((error: unknown) => {
-        // A caller that was killed hangs up: it has nobody to tell.
-        if (!request.destroyed) failures.push(String(error))
-        response.destroy()
+    const url = yield* listening(
+      createServer((request, response) => {
+        answer(request, response).catch((error: unknown) => {
+          // A caller that was killed hangs up: it has nobody to tell.
+          if (!request.destroyed) failures.push(String(error))
+          response.destroy()
+        })
       })
-    })
+    )
     const vendor: Vendor = {
       url,
       sales,
@@ -279,7 +261,7 @@ export const make = ({ accounts, sites }: Pick<Setting, "accounts" | "sites">) =
         faultOf = fault
       },
       astray,
-      elsewhere: elsewhere.url,
+      elsewhere,
       failures
     }
     return vendor

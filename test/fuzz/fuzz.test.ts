@@ -89,7 +89,7 @@ describe("the fuzzer notices", () => {
       }
     )
     assert.strictEqual(finding?.kind, "growth")
-    assert.isAbove(growthBytes, 2 ** 23)
+    assert.isAbove(growthBytes, 2 ** 22)
   })
 })
 

@@ -8,8 +8,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http"
-import type { AddressInfo } from "node:net"
+import { createServer, type IncomingHttpHeaders } from "node:http"
 import { inspect } from "node:util"
 import type * as Ahrefs from "../../src/Ahrefs.js"
 import { failureOf, hasMembers } from "../support/assertions.js"
@@ -27,6 +26,7 @@ import {
   plainAhrefs
 } from "../support/stub.js"
 import { advance } from "../support/clock.js"
+import { listening } from "../support/server.js"
 
 const stats = { metrics: { live_refdomains: 42 } }
 /** The answers in turn, the last one again and again. */
@@ -416,31 +416,17 @@ describe("transformClient", () => {
 })
 
 describe("over real sockets", () => {
-  const listen = (server: Server) =>
-    Effect.acquireRelease(
-      Effect.async<string>((resume) => {
-        server.listen(0, "127.0.0.1", () => {
-          resume(Effect.succeed(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
-        })
-      }),
-      () =>
-        Effect.async<void>((resume) => {
-          server.closeAllConnections()
-          server.close(() => resume(Effect.void))
-        })
-    )
-
   it.scoped.each([301, 302, 303, 307, 308])("%d to another host: the key does not follow", (status) =>
     Effect.gen(function* () {
       const seen: Array<IncomingHttpHeaders> = []
-      const other = yield* listen(
+      const other = yield* listening(
         createServer(({ headers }, response) => {
           seen.push(headers)
           response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(stats))
         })
       )
       const keys: Array<string | undefined> = []
-      const first = yield* listen(
+      const first = yield* listening(
         createServer(({ headers }, response) => {
           keys.push(headers.authorization)
           response.writeHead(status, { location: `${other}/v3` }).end()
@@ -461,7 +447,7 @@ describe("over real sockets", () => {
 
   it.scoped("a closed port: nothing was sent", () =>
     Effect.gen(function* () {
-      const url = yield* Effect.scoped(listen(createServer()))
+      const url = yield* Effect.scoped(listening(createServer()))
       const ahrefs = yield* plainAhrefs({ apiKey: Redacted.make(apiKey), apiUrl: url, retry: { times: 0 } })
       const error = yield* Effect.flip(ahrefs.getReferringDomains("a.com"))
       hasMembers(error, { _tag: "ProviderUnavailable", mayBeBilled: false, isRetryable: true })
@@ -470,7 +456,7 @@ describe("over real sockets", () => {
 
   it.scoped("a server that hangs up: the call may have been billed", () =>
     Effect.gen(function* () {
-      const url = yield* listen(createServer((request) => request.socket.destroy()))
+      const url = yield* listening(createServer((request) => request.socket.destroy()))
       const ahrefs = yield* plainAhrefs({ apiKey: Redacted.make(apiKey), apiUrl: url })
       const error = yield* Effect.flip(ahrefs.getReferringDomains("a.com"))
       hasMembers(error, { _tag: "ProviderUnavailable", mayBeBilled: true, isRetryable: false })

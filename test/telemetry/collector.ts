@@ -1,8 +1,9 @@
 /** A collector for tests: takes OTLP over HTTP as JSON, and keeps what it was sent. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { once } from "node:events"
-import { createServer, type IncomingMessage } from "node:http"
+import { createServer } from "node:http"
+import { text as textOf } from "node:stream/consumers"
+import { listening } from "../support/server.js"
 
 const Attributes = Schema.Array(Schema.Struct({ key: Schema.String, value: Schema.Unknown }))
 const Point = Schema.Struct({ attributes: Attributes, explicitBounds: Schema.optional(Schema.Array(Schema.Number)) })
@@ -43,12 +44,6 @@ const decodeSpans = Schema.decodeUnknownSync(
   })
 )
 
-const textOf = async (request: IncomingMessage): Promise<string> => {
-  const parts: Array<Buffer> = []
-  for await (const part of request) parts.push(part as Buffer)
-  return Buffer.concat(parts).toString("utf8")
-}
-
 export const start = Effect.gen(function* () {
   const metrics: Array<Metric> = []
   const spans: Array<Span> = []
@@ -67,34 +62,22 @@ export const start = Effect.gen(function* () {
     }
   }
   const failures: Array<unknown> = []
-  const server = yield* Effect.acquireRelease(
-    Effect.promise(async () => {
-      const server = createServer((request, response) => {
-        textOf(request).then(
-          (text) => {
-            try {
-              take(request.url ?? "", text)
-            } catch (error) {
-              failures.push(error)
-            }
-            response.setHeader("connection", "close").end("{}")
-          },
-          (error: unknown) => failures.push(error)
-        )
-      }).listen(0, "127.0.0.1")
-      await once(server, "listening")
-      return server
-    }),
-    (server) =>
-      Effect.promise(async () => {
-        server.close()
-        server.closeAllConnections()
-        await once(server, "close")
-      })
+  const url = yield* listening(
+    createServer((request, response) => {
+      textOf(request).then(
+        (text) => {
+          try {
+            take(request.url ?? "", text)
+          } catch (error) {
+            failures.push(error)
+          }
+          response.setHeader("connection", "close").end("{}")
+        },
+        (error: unknown) => failures.push(error)
+      )
+    })
   )
-  const address = server.address()
-  if (address === null || typeof address === "string") return yield* Effect.dieMessage("no port")
-  return { url: `http://127.0.0.1:${address.port}`, metrics, spans, bodies, failures }
+  return { url, metrics, spans, bodies, failures }
 })
 
 /** A series as Prometheus has it. */
