@@ -1,5 +1,6 @@
 /** A day of look-ups, the same for everybody: Zipf over real domain names, half of them one by one, half in lists. */
-import { random, zipf } from "./zipf.js"
+import { random } from "../test/support/random.js"
+import { zipf } from "./zipf.js"
 
 export const processes = 3
 export const lookups = 100_000

@@ -102,8 +102,8 @@ ${table(rows)}
 
 The contenders of a section take turns in one process, warmed up; ratios and differences are medians over the rounds of what
 was measured in the same round. A stampede, a day of credits and a minute of the service have processes of their own, and a Redis for each contender.
-In \`service\` the provider limits nobody, since a day goes by in a minute; ours is told a limit, as every real provider has one, and
-fills its calls while it waits. axios sends one call for the domains of a request; bentocache (memory, Redis and bus) looks all of
+In \`service\` the provider limits nobody, since a day goes by in a minute; ours gathers what its callers ask for within
+\`batchWait\`. axios sends one call for the domains of a request; bentocache (memory, Redis and bus) looks all of
 them up and sends one call for those that are missing. Latency is measured from when a request was due. Trust the ratios, not the
 absolutes.
 `

@@ -1,6 +1,7 @@
 /** A minute of a service that rates the domains its tenants ask for, the same for everybody. */
 import * as Schema from "effect/Schema"
-import { random, zipf } from "./zipf.js"
+import { random } from "../test/support/random.js"
+import { zipf } from "./zipf.js"
 
 export const processes = 4
 export const tenants = 50

@@ -5,14 +5,6 @@ import * as Target from "../src/Target.js"
 
 const exponent = 0.99
 
-/** mulberry32: numbers from 0 to 1. */
-export const random = (seed: number) => (): number => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-}
-
 const shuffled = (names: ReadonlyArray<string>, next: () => number): ReadonlyArray<string> => {
   const all = names.slice()
   for (let i = all.length - 1; i > 0; i--) {

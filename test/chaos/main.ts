@@ -13,11 +13,11 @@ import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { parseArgs } from "node:util"
+import { random } from "../support/random.js"
 import { bundle } from "./bundle.js"
 import { type Outcome, play } from "./play.js"
 import { report, soakReport } from "./report.js"
 import { type Scenario, scenarios, soak } from "./scenarios.js"
-import { random } from "./setting.js"
 
 class Usage extends Data.TaggedError("Usage")<{ readonly message: string }> {}
 class Broken extends Data.TaggedError("Broken")<{ readonly message: string }> {}

@@ -145,7 +145,7 @@ ${soakTitle}
 
 Made by \`npm run test:chaos -- --soak ${minutes}\`, last on ${today()} (${machine()}): steady load for ${minutes} minutes, something
 goes wrong every few seconds (${kills} processes killed, ${troubles} times Redis stood still, 6 % of the calls refused or broken,
-event loops blocked, clocks put wrong).
+event loops blocked).
 
 ${table(titles, [lineOf(outcome)])}
 

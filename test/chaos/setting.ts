@@ -72,7 +72,7 @@ export const Told = Schema.Union(
 )
 export type Told = typeof Told.Type
 
-/** Half of an account's tenants share it with the others. */
+/** Tenants share the accounts in turn. */
 export const accountOf = (tenant: number, accounts: number): number => tenant % accounts
 export const tenantName = (tenant: number): string => `tenant-${tenant}`
 export const siteName = (site: number): string => `site-${site}.com`
@@ -106,11 +106,4 @@ export const patience = 20_000
 export const timeout = 4_000
 export const maxWait = 5_000
 
-/** mulberry32 */
-export const random = (seed: number) => (): number => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-}
 export const pick = <A>(next: () => number, all: ReadonlyArray<A>): A => all[Math.floor(next() * all.length)]!

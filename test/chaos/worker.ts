@@ -33,6 +33,7 @@ import * as TenantProviders from "../../src/TenantProviders.js"
 import * as AhrefsSimulator from "../../src/testing/AhrefsSimulator.js"
 import * as SERankingSimulator from "../../src/testing/SERankingSimulator.js"
 import * as World from "../../src/testing/world.js"
+import { random } from "../support/random.js"
 import {
   accountOf,
   keyOf,
@@ -40,7 +41,6 @@ import {
   Order,
   patience,
   pick,
-  random,
   Setting,
   siteName,
   smallFacts,
@@ -71,7 +71,7 @@ const oneSite = 0.5
 
 const questionOf = (next: () => number, sites: ReadonlyArray<string>): Question => {
   const some = (most: number) => Array.from({ length: 1 + Math.floor(next() * most) }, () => pick(next, sites))
-  const [site] = [pick(next, sites)]
+  const site = pick(next, sites)
   const limit = pick(next, [5, 20])
   const many = next() < oneSite ? some(1) : some(20)
   const questions: ReadonlyArray<Question> = [
