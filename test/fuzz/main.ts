@@ -58,7 +58,7 @@ const compileTo = (folder: string) =>
     const files = yield* FileSystem.FileSystem
     yield* Effect.promise(() =>
       build({
-        entryPoints: [...sources("src"), ...sources("test/fuzz"), "test/support/fixture.ts"],
+        entryPoints: [...sources("src"), ...sources("test/fuzz"), "test/support/fixture.ts", "test/support/random.ts"],
         outdir: folder,
         outbase: ".",
         format: "cjs",

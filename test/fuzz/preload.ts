@@ -3,7 +3,7 @@
  * only a subject's own files and the fuzzer's are loaded again, and counted.
  */
 import path from "node:path"
-import { setRandom } from "./random.js"
+import { random } from "../support/random.js"
 import { subjects } from "./subjects.js"
 
 const root = path.resolve(__dirname, "../..")
@@ -13,7 +13,8 @@ for (const name of Object.keys(require.cache)) {
   if (name.startsWith(__dirname) || counted.has(name)) delete require.cache[name]
 }
 
-setRandom(Number(process.env["FUZZ_SEED"] ?? "0"))
+// jsfuzz draws from it, and takes no seed.
+Math.random = random(Number(process.env["FUZZ_SEED"] ?? "0"))
 
 // Safe: these are the exports of the two libraries, which have no types of their own.
 const { hookRequire } = require("istanbul-lib-hook") as {
