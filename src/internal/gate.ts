@@ -104,6 +104,8 @@ interface Account {
   learnt: { limit: number; base: number; since: number; step: number; rose: number } | null
   strikes: number
   pausedUntil: number
+  /** Since they were last woken, somebody was told to wait for a call to be over. */
+  isAwaited: boolean
   readonly waiting: Set<() => void>
 }
 
@@ -140,6 +142,7 @@ export const make = (): Gate<never> & {
       learnt: null,
       strikes: 0,
       pausedUntil: 0,
+      isAwaited: false,
       waiting: new Set()
     }
     accounts.set(id, made)
@@ -208,7 +211,9 @@ export const make = (): Gate<never> & {
       account.served = Math.max(account.served, place)
       return { isGranted: true, place, wait: at - now, processes: 1 }
     }
-    const wait = Math.max(at, isFull ? now + fullWait : now) - now
+    // Only for a call to be over: all are taken, or those ahead of it may not have taken theirs yet.
+    if (at <= now) account.isAwaited = true
+    const wait = at <= now ? fullWait : at - now
     queue.splice(ahead.length, 0, { id, cost, place, until: now + Math.min(wait, heartbeat) + grace })
     account.queue = queue.toSorted((a, b) => a.place - b.place || (a.id < b.id ? -1 : 1))
     return { isGranted: false, place, wait, processes: 1 }
@@ -228,8 +233,9 @@ export const make = (): Gate<never> & {
     account.learnt = { ...learnt, limit: Math.max(1, Math.ceil(learnt.base / 2), accepted), rose: now }
   }
 
-  const wake = ({ waiting }: Account) => {
-    for (const one of Array.from(waiting)) one()
+  const wake = (account: Account) => {
+    account.isAwaited = false
+    for (const one of Array.from(account.waiting)) one()
   }
 
   return {
@@ -252,10 +258,8 @@ export const make = (): Gate<never> & {
     over: (ticket, outcome) =>
       timed((now) => {
         const account = accountOf(ticket.account)
-        const { concurrency } = ticket.allowance
         prune(account, ticket.allowance, now)
         const granted = account.flying.get(ticket.id)
-        const wasFull = account.flying.size >= concurrency
         account.flying.delete(ticket.id)
         const queued = account.queue.find(({ id }) => id === ticket.id)
         // Whoever goes without having been served gives the place back, where nobody stands behind it yet.
@@ -268,7 +272,7 @@ export const make = (): Gate<never> & {
         if (outcome._tag === "Limited") limited(account, at, ticket, outcome.pause, now)
         if (outcome._tag === "Answered" && at > (account.learnt?.since ?? -Infinity)) account.strikes = 0
         // What has left is told by the window, not by its end.
-        if (wasFull || outcome._tag === "Unsent") wake(account)
+        if (account.isAwaited || outcome._tag === "Unsent") wake(account)
         if (isIdle(account, now)) accounts.delete(ticket.account)
       }),
     pace: (id, allowance) =>

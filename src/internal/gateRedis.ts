@@ -106,7 +106,9 @@ if not isFull and at <= now + lead then
   keep()
   return {1, place, math.ceil(at - now), count}
 end
-local wait = math.max(at, isFull and now + ${constants.fullWait} or now) - now
+-- Only for a call to be over: all are taken, or those ahead of it may not have taken theirs yet.
+if at <= now then write('awaited', 1) end
+local wait = at <= now and ${constants.fullWait} or at - now
 redis.call('ZADD', alive, now + math.min(wait, ${constants.heartbeat}) + ${constants.grace}, member)
 keep()
 return {0, place, math.ceil(wait), count}`
@@ -125,7 +127,6 @@ local place = tonumber(redis.call('ZSCORE', queue, member))
 if place and place == tonumber(redis.call('ZSCORE', places, tenant)) then
   redis.call('ZADD', places, place - costOf(member), tenant)
 end
-local wasFull = redis.call('ZCARD', flight) >= concurrency
 redis.call('ZREM', flight, member)
 redis.call('ZREM', queue, member)
 redis.call('ZREM', alive, member)
@@ -146,7 +147,10 @@ if outcome == 'Limited' then
 elseif outcome == 'Answered' and at > (since or -math.huge) then
   write('strikes', 0)
 end
-if (wasFull or outcome == 'Unsent') and redis.call('ZCARD', queue) > 0 then redis.call('PUBLISH', channel, account) end
+if (read('awaited') or outcome == 'Unsent') and redis.call('ZCARD', queue) > 0 then
+  redis.call('HDEL', state, 'awaited')
+  redis.call('PUBLISH', channel, account)
+end
 local isIdle = redis.call('EXISTS', log, flight, queue) == 0 and not read('limit') and read('until', 0) <= now
 if isIdle then redis.call('DEL', state, places) end
 keep()`

@@ -1,7 +1,9 @@
 /** The gate of one process and that over Redis decide the same. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
+import * as FiberId from "effect/FiberId"
 import * as TestClock from "effect/TestClock"
 import * as Gate from "../../src/internal/gate.js"
 import * as GateRedis from "../../src/internal/gateRedis.js"
@@ -190,6 +192,36 @@ describe("a gate", () => {
         assert.deepInclude(yield* gate.decide(ticket(1, 1, "t", narrow), null), { isGranted: false, wait: 1_000 })
         yield* gate.leaves(ticket(0, 1, "t", narrow), 300)
         assert.deepInclude(yield* gate.decide(ticket(1, 1, "t", narrow), null), { isGranted: false, wait: 700 })
+      }
+    })
+  )
+
+  it.scoped("wakes whoever waits for a call to be over, also where those ahead had not asked again yet", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const redis = yield* Redis.make(server, { namespace: "gate", deadlineMillis: 500 })
+      for (const gate of [Gate.make(), yield* GateRedis.make(redis, "gate")]) {
+        const [first, second, third, fourth] = [0, 1, 2, 3].map((id) =>
+          ticket(id, 1, "t", { concurrency: 2, limit: 100 })
+        ) as [Gate.Ticket, Gate.Ticket, Gate.Ticket, Gate.Ticket]
+        let woken = Deferred.unsafeMake<void>(FiberId.none)
+        yield* Effect.addFinalizer(() => Effect.sync(stop))
+        const stop = gate.listen("a.1", () => Deferred.unsafeDone(woken, Effect.void))
+        const over = (one: Gate.Ticket) =>
+          Effect.suspend(() => {
+            woken = Deferred.unsafeMake<void>(FiberId.none)
+            return Effect.zipRight(gate.over(one, { _tag: "Answered" }), Deferred.await(woken))
+          })
+        yield* gate.decide(first, null)
+        yield* gate.decide(second, null)
+        const { place } = yield* gate.decide(third, null)
+        const behind = yield* gate.decide(fourth, null)
+        yield* over(first)
+        // One is free, and the one who is ahead comes last.
+        assert.isFalse((yield* gate.decide(fourth, behind.place)).isGranted)
+        yield* over(second)
+        assert.isTrue((yield* gate.decide(third, place)).isGranted)
+        assert.isTrue((yield* gate.decide(fourth, behind.place)).isGranted)
       }
     })
   )
