@@ -6,7 +6,7 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { BacklinksInput } from "../src/ahrefs/model.js"
 import { vendor as ahrefs } from "../src/ahrefs/vendor.js"
-import type { Operation } from "../src/Operation.js"
+import type { Operation, Wire } from "../src/Operation.js"
 import { vendor as seRanking } from "../src/seranking/vendor.js"
 import * as Target from "../src/Target.js"
 import * as AhrefsSimulator from "../src/testing/AhrefsSimulator.js"
@@ -21,7 +21,7 @@ const site = Target.Target.make("example.com")
 interface Contest<I> {
   readonly what: string
   readonly client: HttpClient.HttpClient
-  readonly wire: { readonly apiUrl: string; readonly authorization: (apiKey: string) => string }
+  readonly wire: Pick<Wire, "apiUrl" | "authorize">
   readonly operation: Pick<Operation<I, never>, "request" | "name"> & {
     readonly decode: (
       input: I,
@@ -44,10 +44,7 @@ const repeated = (decode: () => number) =>
 const compare = <I>({ bare, client, input, names, operation, what, wire }: Contest<I>): Section =>
   Effect.gen(function* () {
     const { method, path, query } = operation.request(input)
-    const request = HttpClientRequest.make(method)(`${wire.apiUrl}${path}`, {
-      headers: { authorization: wire.authorization("key") },
-      urlParams: query
-    })
+    const request = wire.authorize("key")(HttpClientRequest.make(method)(`${wire.apiUrl}${path}`, { urlParams: query }))
     const text = yield* Effect.flatMap(client.execute(request), (response) => response.text).pipe(
       Effect.mapError((error) => new BenchError({ message: error.message }))
     )

@@ -40,7 +40,7 @@ import {
   SharedState,
   TenantProviders
 } from "../src/index.js"
-import { AhrefsSimulator, SERankingSimulator } from "../src/testing/index.js"
+import { Simulators } from "../src/testing/index.js"
 
 // What it offers.
 
@@ -255,17 +255,9 @@ const Tenants = Integrations.layerStatic({
   initech: []
 })
 
-/** The vendors, told apart as the wire does. */
-const Vendors = Layer.effect(
-  HttpClient.HttpClient,
-  Effect.zipWith(AhrefsSimulator.make(), SERankingSimulator.make(), (ahrefs, seRanking) =>
-    HttpClient.make((request) => (request.url.includes("ahrefs") ? ahrefs : seRanking).httpClient.execute(request))
-  )
-)
-
 const Services = ProspectScorer.layer.pipe(
   Layer.provideMerge(TenantProviders.layer()),
-  Layer.provide([Tenants, Vendors]),
+  Layer.provide([Tenants, Simulators.layer()]),
   Layer.provideMerge(SharedState.layerMemory())
 )
 

@@ -4,10 +4,9 @@
  *
  *     npx tsx examples/score-prospects.ts
  */
-import { HttpClient } from "@effect/platform"
 import { Clock, Console, Effect, Layer, Redacted } from "effect"
 import { Integrations, ProspectScorer, SharedState, TenantProviders } from "../src/index.js"
-import { AhrefsSimulator, SERankingSimulator } from "../src/testing/index.js"
+import { Simulators } from "../src/testing/index.js"
 
 const prospects: ReadonlyArray<ProspectScorer.Input> = [
   ...Array.from({ length: 40 }, (_, i) => `site-${i}.com`),
@@ -43,17 +42,9 @@ const tenants = Integrations.layerStatic({
   ]
 })
 
-/** The vendors, told apart as the wire does. */
-const vendors = Layer.effect(
-  HttpClient.HttpClient,
-  Effect.zipWith(AhrefsSimulator.make(), SERankingSimulator.make(), (ahrefs, seRanking) =>
-    HttpClient.make((request) => (request.url.includes("ahrefs") ? ahrefs : seRanking).httpClient.execute(request))
-  )
-)
-
 const layer = ProspectScorer.layer.pipe(
   Layer.provide(TenantProviders.layer()),
-  Layer.provide([tenants, vendors, SharedState.layerMemory()])
+  Layer.provide([tenants, Simulators.layer(), SharedState.layerMemory()])
 )
 
 Effect.runPromise(Effect.provide(program, layer))

@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
@@ -18,7 +19,8 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import { randomUUID } from "node:crypto"
-import { verified } from "./internal/openProvider.js"
+import { names } from "./internal/names.js"
+import { hasContract, verified } from "./internal/openProvider.js"
 import { ContractName, Provider } from "./Operation.js"
 import { WireError } from "./ProviderError.js"
 import { Datum } from "./scoring/data.js"
@@ -305,16 +307,22 @@ export class Integrations extends Context.Tag("effect-seo-providers/Integrations
 const decode = Schema.decodeUnknownEither(Metadata, { errors: "all" })
 
 /** @internal Metadata as it is stored, or what is wrong with it. Values stay out of the message: one may be a key in the wrong column. */
-export const metadataOf = (row: Which, metadata: unknown): Effect.Effect<Metadata, InvalidMetadata> =>
-  Effect.mapError(decode(metadata), (error) => {
-    const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
-    const paths = Array.from(new Set(issues.map(({ _tag, path }) => `${_tag} at ${path.join(".") || "the top"}`)))
-    return new InvalidMetadata({
-      tenant: row.tenant,
-      provider: row.provider,
-      message: `The metadata is not valid: ${paths.join("; ").slice(0, 300)}.`
-    })
+export const metadataOf = (row: Which, metadata: unknown): Effect.Effect<Metadata, InvalidMetadata> => {
+  const { provider, tenant } = row
+  const invalid = (what: string) =>
+    new InvalidMetadata({ tenant, provider, message: `The metadata is not valid: ${what}.` })
+  return Either.match(decode(metadata), {
+    onLeft: (error) => {
+      const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
+      const paths = Array.from(new Set(issues.map(({ _tag, path }) => `${_tag} at ${path.join(".") || "the top"}`)))
+      return invalid(paths.join("; ").slice(0, 300))
+    },
+    onRight: (decoded) =>
+      hasContract(provider, decoded.contract ?? "vendor")
+        ? Effect.succeed(decoded)
+        : invalid(`there is no such contract of ${names[provider]} at contract`)
   })
+}
 
 /** @internal What of a tenant's rows is used; `rows` are all of the tenant's. */
 export const usable = <R extends Which & { readonly metadata: Metadata }>(

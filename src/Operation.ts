@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as Duration from "effect/Duration"
 import type * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
@@ -105,6 +106,17 @@ export type Refusal =
   | { readonly _tag: "ProviderUnavailable"; readonly isTransient: boolean }
 
 /**
+ * A refusal, and the provider's own words for it.
+ *
+ * @since 0.1.0
+ * @category Models
+ */
+export interface Refused {
+  readonly refusal: Refusal
+  readonly text: string
+}
+
+/**
  * Why a request must not be sent: it is wrong, or this contract cannot answer it. `null` where nothing speaks against it.
  *
  * @since 0.1.0
@@ -125,12 +137,16 @@ export interface Wire {
   readonly apiUrl: string
   /** Calls that an account may make in any window of time, free ones among them. */
   readonly rate: { readonly requests: number; readonly per: Duration.DurationInput }
-  /** The value of the `authorization` header. */
-  readonly authorization: (apiKey: string) => string
+  /** Puts the key into a request. Nothing prints the request: its headers and its URL are secrets from then on. */
+  readonly authorize: (
+    apiKey: string
+  ) => (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest
   /** Response header that holds what the call was charged, where the provider sends one. */
   readonly chargeHeader: string | null
   /** `text` is the error text found in the body, "" where there was none; `isJson` says whether the body was JSON. */
   readonly classify: (status: number, text: string, isJson: boolean) => Refusal
+  /** Finds the refusal in the JSON of a 2xx answer, which is then not billed; `null` where this provider sends none there. */
+  readonly refusedIn: ((json: unknown) => Refused | null) | null
 }
 
 /**

@@ -23,6 +23,7 @@ import * as Ahrefs from "./Ahrefs.js"
 import * as CreditLedger from "./CreditLedger.js"
 import { type Integration, Integrations, InvalidMetadata, type Listed, NoIntegration } from "./Integrations.js"
 import type { TenantError } from "./Integrations.js"
+import { names } from "./internal/names.js"
 import { open, type Opened, wireOf } from "./internal/openProvider.js"
 import { spending } from "./internal/spending.js"
 import type { Provider, Unit } from "./Operation.js"
@@ -38,6 +39,8 @@ import type { SharedState } from "./SharedState.js"
 export type Live =
   | { readonly provider: "ahrefs"; readonly integration: Listed; readonly service: Ahrefs.Service }
   | { readonly provider: "se_ranking"; readonly integration: Listed; readonly service: SERanking.Service }
+
+type Of<P extends Provider> = Extract<Live, { readonly provider: P }>
 
 /**
  * What a tenant has: `all` in the order of its rows, at most one of each provider.
@@ -59,9 +62,10 @@ export interface Providers {
  * @category Constructors
  */
 export const fromLive = (tenant: string, all: ReadonlyArray<Live>): Providers => {
-  const [ahrefs] = all.flatMap((live) => (live.provider === "ahrefs" ? [live.service] : []))
-  const [seRanking] = all.flatMap((live) => (live.provider === "se_ranking" ? [live.service] : []))
-  return { tenant, all, ahrefs: Option.fromNullable(ahrefs), seRanking: Option.fromNullable(seRanking) }
+  const of = <P extends Provider>(provider: P) =>
+    // Safe: it is of the provider that it was found by.
+    Option.fromNullable(all.find((live) => live.provider === provider)?.service as Of<P>["service"] | undefined)
+  return { tenant, all, ahrefs: of("ahrefs"), seRanking: of("se_ranking") }
 }
 
 /**
@@ -193,10 +197,9 @@ const rowOf = (row: Integration): Row => {
       const before = lives.get(opened)
       if (before !== undefined) return before
       const { tenant } = row
-      const live: Live =
-        opened.provider === "ahrefs"
-          ? { provider: opened.provider, integration, service: spending(tenant, opened.service) }
-          : { provider: opened.provider, integration, service: spending(tenant, opened.service) }
+      const { provider, service } = opened
+      // Safe: a service that spends for a tenant is of the provider that it was of.
+      const live = { provider, integration, service: spending(tenant, service) } as Live
       lives.set(opened, live)
       return live
     }
@@ -377,8 +380,24 @@ export const layer = (
 export const layerTest = (service: Partial<Service>): Layer.Layer<TenantProviders> =>
   Layer.mock(TenantProviders, service)
 
-const missing = (tenant: string, provider: string) =>
-  new NoIntegration({ tenant, message: `"${tenant}" has no integration of ${provider}.` })
+const layerOf = <I, S>(
+  tag: Context.Tag<I, S>,
+  provider: Provider,
+  tenant: string,
+  of: (providers: Providers) => Option.Option<S>
+): Layer.Layer<I, TenantError | TooManyAccounts, TenantProviders> =>
+  Layer.scoped(
+    tag,
+    TenantProviders.pipe(
+      Effect.flatMap(({ get }) => get(tenant)),
+      Effect.flatMap((providers) =>
+        Effect.mapError(
+          of(providers),
+          () => new NoIntegration({ tenant, message: `"${tenant}" has no integration of ${names[provider]}.` })
+        )
+      )
+    )
+  )
 
 /**
  * A tenant's Ahrefs, for code that knows nothing of tenants. The service is held for as long as the layer lives, whatever becomes
@@ -390,13 +409,7 @@ const missing = (tenant: string, provider: string) =>
 export const layerAhrefs = (
   tenant: string
 ): Layer.Layer<Ahrefs.Ahrefs, TenantError | TooManyAccounts, TenantProviders> =>
-  Layer.scoped(
-    Ahrefs.Ahrefs,
-    TenantProviders.pipe(
-      Effect.flatMap(({ get }) => get(tenant)),
-      Effect.flatMap(({ ahrefs }) => Effect.mapError(ahrefs, () => missing(tenant, "Ahrefs")))
-    )
-  )
+  layerOf(Ahrefs.Ahrefs, "ahrefs", tenant, ({ ahrefs }) => ahrefs)
 
 /**
  * A tenant's SE Ranking, held like {@link layerAhrefs}.
@@ -407,10 +420,4 @@ export const layerAhrefs = (
 export const layerSERanking = (
   tenant: string
 ): Layer.Layer<SERanking.SERanking, TenantError | TooManyAccounts, TenantProviders> =>
-  Layer.scoped(
-    SERanking.SERanking,
-    TenantProviders.pipe(
-      Effect.flatMap(({ get }) => get(tenant)),
-      Effect.flatMap(({ seRanking }) => Effect.mapError(seRanking, () => missing(tenant, "SE Ranking")))
-    )
-  )
+  layerOf(SERanking.SERanking, "se_ranking", tenant, ({ seRanking }) => seRanking)

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { Count, Rating } from "../internal/figures.js"
@@ -141,9 +142,10 @@ export const platform: Contract = {
   apiUrl: "https://api.ahrefs.com/v3",
   // The contract names none: the limiter learns a lower one from refusals.
   rate: { requests: 10, per: "1 second" },
-  authorization: (apiKey) => `Bearer ${apiKey}`,
+  authorize: (apiKey) => HttpClientRequest.setHeader("authorization", `Bearer ${apiKey}`),
   chargeHeader: null,
   classify,
+  refusedIn: null,
   domainRatings,
   freeDomainRatings: null,
   metrics: null,

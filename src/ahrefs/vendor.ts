@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { Count, Rating } from "../internal/figures.js"
@@ -347,9 +348,10 @@ export const vendor: Contract = {
   unit: "api_units",
   apiUrl: "https://api.ahrefs.com/v3",
   rate: { requests: 60, per: "1 minute" },
-  authorization: (apiKey) => `Bearer ${apiKey}`,
+  authorize: (apiKey) => HttpClientRequest.setHeader("authorization", `Bearer ${apiKey}`),
   chargeHeader: "x-api-units-cost-total-actual",
   classify,
+  refusedIn: null,
   domainRatings,
   freeDomainRatings,
   metrics,

@@ -16,8 +16,7 @@ import { Provider, type Unit } from "../Operation.js"
 import * as ProspectScorer from "../ProspectScorer.js"
 import type { SharedState } from "../SharedState.js"
 import * as TenantProviders from "../TenantProviders.js"
-import * as AhrefsSimulator from "../testing/AhrefsSimulator.js"
-import * as SERankingSimulator from "../testing/SERankingSimulator.js"
+import * as Simulators from "../testing/Simulators.js"
 import * as Database from "./database.js"
 import { accounts } from "./environment.js"
 import { BadUsage, Failed, ofTenant } from "./failure.js"
@@ -66,21 +65,6 @@ const simulatedRows = (providers: ReadonlyArray<Provider>): ReadonlyArray<Integr
     // Nobody waits where nothing is asked.
     metadata: { rateLimit: unlimited }
   }))
-
-/** The vendors' simulators, told apart by their hosts. */
-const simulatedClient = Layer.effect(
-  HttpClient.HttpClient,
-  Effect.map(
-    Effect.all([
-      AhrefsSimulator.make({ seed: 1, rateLimit: false }),
-      SERankingSimulator.make({ seed: 1, rateLimit: false })
-    ]),
-    ([ahrefs, seRanking]) =>
-      HttpClient.make((request) =>
-        (new URL(request.url).host.includes("ahrefs") ? ahrefs : seRanking).httpClient.execute(request)
-      )
-  )
-)
 
 /** The rows that were chosen, with what was asked for in addition. */
 const narrowed = (
@@ -139,7 +123,9 @@ const source = (choice: Choice) =>
       tenant: nobody,
       isSimulated,
       layer: Layer.merge(Layer.orDie(Integrations.layerStatic({ [nobody]: given })), Store.layer),
-      client: isSimulated ? simulatedClient : Layer.service(HttpClient.HttpClient)
+      client: isSimulated
+        ? Simulators.layer({ all: { seed: 1, rateLimit: false } })
+        : Layer.service(HttpClient.HttpClient)
     }
   })
 

@@ -7,6 +7,7 @@ import { version } from "../internal/version.js"
 import * as Cache from "./cache.js"
 import * as Integrations from "./integrations.js"
 import * as List from "./list.js"
+import { Provider } from "../Operation.js"
 import * as Plan from "./plan.js"
 import * as Score from "./score.js"
 import { visible } from "./text.js"
@@ -14,9 +15,11 @@ import { usageCommand, verifyCommand } from "./usage.js"
 
 const name = "effect-seo-providers"
 
+const keys = new Intl.ListFormat("en").format(Provider.literals.map((provider) => `${provider.toUpperCase()}_API_KEY`))
+
 const command = Command.make(name).pipe(
   Command.withDescription(
-    "SEO data that is never paid for twice. Keys come from AHREFS_API_KEY and SE_RANKING_API_KEY (with ..._API_URL and ..._CONTRACT=vendor|platform), " +
+    `SEO data that is never paid for twice. Keys come from ${keys} (with ..._API_URL and ..._CONTRACT=vendor|platform), ` +
       "or from the database of tenants; never from an argument. What is paid for is kept in Redis at REDIS_URL, else in SEO_CACHE_DIR. " +
       "Exit codes: 0 it ran, 1 a provider, a database or a file failed (what was done before is printed), 2 it was called wrongly, " +
       "130 it was interrupted."

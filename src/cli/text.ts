@@ -2,6 +2,7 @@
 import Table from "cli-table3"
 import { stringify } from "csv-stringify/sync"
 import type { Provider, Unit } from "../Operation.js"
+import { unitNames } from "../internal/names.js"
 import { sources } from "../scoring/explain.js"
 
 /** Everything that could move a cursor, hide text or turn its direction, as a sign or an escape that can be seen. */
@@ -62,8 +63,6 @@ export const table = (
 /** A heading with a line under it. */
 export const headed = (heads: ReadonlyArray<string>, widths: ReadonlyArray<number>): string =>
   table([heads, widths.map((width) => "\u2500".repeat(width))], widths)
-
-const unitNames: Record<Unit, string> = { api_units: "API units", credits: "credits", row_credits: "row credits" }
 
 export const nameOf = (provider: Provider): string => sources[provider]
 

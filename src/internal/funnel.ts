@@ -14,8 +14,9 @@ import * as Next from "../scoring/next.js"
 import type { Profile } from "../scoring/profile.js"
 import { needs } from "../scoring/signals.js"
 import type { Target } from "../Target.js"
+import type { Answer, AskError } from "./ability.js"
 import { knownOnly } from "./paidCall.js"
-import { type Answer, type AskError, ranked, type Source } from "./sources.js"
+import { ranked, type Source } from "./sources.js"
 import { spanned } from "./spans.js"
 
 /** A site on its way to a verdict. */

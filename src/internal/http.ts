@@ -14,7 +14,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import type { Charge, Operation, Refusal, Wire } from "../Operation.js"
+import type { Charge, Operation, Refusal, Refused, Wire } from "../Operation.js"
 import {
   CreditsExhausted,
   InvalidKey,
@@ -28,6 +28,7 @@ import {
 } from "../ProviderError.js"
 import * as Deadline from "./deadline.js"
 import { errorText } from "./errorText.js"
+import { names } from "./names.js"
 import { countRequest, countRetry, countUnits, timedRequest } from "./metrics.js"
 import { isResent, parseRetryAfter, type RetryOptions, retryPolicy } from "./retry.js"
 import { about, annotate, spanned } from "./spans.js"
@@ -70,7 +71,6 @@ const codeOf = (u: unknown, depth = 8): unknown => {
       : undefined
 }
 
-const names = { ahrefs: "Ahrefs", se_ranking: "SE Ranking" } as const
 const isSendable = /^[\x21-\x7e]+$/
 
 const advice: Record<Refusal["_tag"], string> = {
@@ -102,9 +102,12 @@ interface Attempt {
   readonly isPriced: boolean
 }
 
-/** A provider or a gateway may echo what it was sent. */
+/** A provider or a gateway may echo what it was sent, its URL too. */
 const scrub = ({ apiKey }: Attempt, text: string): string =>
-  text.replaceAll(apiKey, "<key>").replaceAll(encodeURIComponent(apiKey), "<key>")
+  [apiKey, encodeURIComponent(apiKey), String(new URLSearchParams([["", apiKey]])).slice(1)].reduce(
+    (left, form) => left.replaceAll(form, "<key>"),
+    text
+  )
 
 const requestIdOf = (attempt: Attempt, { headers }: HttpClientResponse.HttpClientResponse): Option.Option<string> =>
   Option.map(Option.fromNullable(headers["x-request-id"]), (id) => scrub(attempt, id))
@@ -112,14 +115,14 @@ const requestIdOf = (attempt: Attempt, { headers }: HttpClientResponse.HttpClien
 const refusal = (
   attempt: Attempt,
   response: HttpClientResponse.HttpClientResponse,
-  body: string,
+  { refusal: refused, text }: Refused,
   now: number
 ): WireError => {
-  const { operation, wire } = attempt
-  const { classify, provider } = wire
+  const {
+    operation,
+    wire: { provider }
+  } = attempt
   const { status } = response
-  const { isJson, text } = errorText(body)
-  const refused = classify(status, text, isJson)
   const said = scrub(attempt, text).slice(0, 300)
   const seen = {
     provider,
@@ -242,13 +245,8 @@ export const connect = (
     const limited = yield* Deadline.make(options.timeout ?? "30 seconds")
     const apiKey = Redacted.value(options.apiKey)
     const base = (options.apiUrl ?? wire.apiUrl).replace(/\/+$/, "")
-    const headers = isSendable.test(apiKey)
-      ? {
-          authorization: wire.authorization(apiKey),
-          accept: "application/json",
-          "user-agent": `effect-seo-providers/${version}`
-        }
-      : undefined
+    const headers = { accept: "application/json", "user-agent": `effect-seo-providers/${version}` }
+    const authorize = isSendable.test(apiKey) ? wire.authorize(apiKey) : undefined
     const client = transport.pipe(
       // The transport's own span holds the whole URL, and with it the customer's targets. Without it no trace header goes out either.
       HttpClient.withTracerDisabledWhen(() => true),
@@ -276,7 +274,7 @@ export const connect = (
     ) => {
       const price = operation.price(input)
       const attempt: Attempt = { apiKey, wire, operation: operation.name, isPriced: price.upper !== 0 }
-      if (headers === undefined) {
+      if (authorize === undefined) {
         const refused: Effect.Effect<A, InvalidKey> = new InvalidKey({
           provider: wire.provider,
           operation: operation.name,
@@ -286,36 +284,42 @@ export const connect = (
       }
       const { body, method, path, query } = operation.request(input)
       const bare = HttpClientRequest.make(method)(`${base}${path}`, { headers, ...(query && { urlParams: query }) })
-      const request = body === undefined ? bare : HttpClientRequest.bodyUnsafeJson(bare, body)
+      const request = authorize(body === undefined ? bare : HttpClientRequest.bodyUnsafeJson(bare, body))
 
-      const refuse = (response: HttpClientResponse.HttpClientResponse) =>
+      const refuse = (response: HttpClientResponse.HttpClientResponse, refused: Refused) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(refusal(attempt, response, refused, now)))
+
+      const reject = (response: HttpClientResponse.HttpClientResponse) =>
         // The status says enough where the body is lost.
         Effect.flatMap(
-          Effect.zip(
-            Effect.orElseSucceed(response.text, () => ""),
-            Clock.currentTimeMillis
-          ),
-          ([body, now]) => Effect.fail(refusal(attempt, response, body, now))
+          Effect.orElseSucceed(response.text, () => ""),
+          (body) => {
+            const { isJson, text } = errorText(body)
+            return refuse(response, { refusal: wire.classify(response.status, text, isJson), text })
+          }
         )
 
       const accept = (response: HttpClientResponse.HttpClientResponse) =>
-        Effect.map(
+        Effect.flatMap(
           Effect.mapError(response.text, (error) => unanswered(attempt, error)),
           (body) => {
-            const answer = Either.flatMap(parseJson(body), (json) =>
-              Either.mapLeft(operation.decode(input, json), where)
-            )
-            return Either.match(answer, {
-              onRight: ({ rows, value }) => ({
-                charge: chargeOf(wire, operation.name, response, operation.charge(input, rows), price.upper),
-                result: Either.right(value)
-              }),
-              // How many rows were billed is not known: the most it can have been.
-              onLeft: (what) => ({
-                charge: chargeOf(wire, operation.name, response, price.upper, price.upper),
-                result: Either.left(malformed(attempt, response, what))
+            const parsed = parseJson(body)
+            const refused = Either.isRight(parsed) && wire.refusedIn !== null ? wire.refusedIn(parsed.right) : null
+            if (refused !== null) return refuse(response, refused)
+            const answer = Either.flatMap(parsed, (json) => Either.mapLeft(operation.decode(input, json), where))
+            return Effect.succeed(
+              Either.match(answer, {
+                onRight: ({ rows, value }) => ({
+                  charge: chargeOf(wire, operation.name, response, operation.charge(input, rows), price.upper),
+                  result: Either.right(value)
+                }),
+                // How many rows were billed is not known: the most it can have been.
+                onLeft: (what) => ({
+                  charge: chargeOf(wire, operation.name, response, price.upper, price.upper),
+                  result: Either.left(malformed(attempt, response, what))
+                })
               })
-            })
+            )
           }
         )
 
@@ -330,7 +334,7 @@ export const connect = (
                 ? Effect.fail(redirected(attempt))
                 : response.status >= 200 && response.status < 300
                   ? accept(response)
-                  : refuse(response)
+                  : reject(response)
             )
           )
         ),

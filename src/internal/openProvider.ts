@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 import * as Ahrefs from "../Ahrefs.js"
 import { platform as ahrefsPlatform } from "../ahrefs/platform.js"
 import { vendor as ahrefsVendor } from "../ahrefs/vendor.js"
-import type { Provider, Wire } from "../Operation.js"
+import type { ContractName, Provider, Wire } from "../Operation.js"
 import type { WireError } from "../ProviderError.js"
 import * as SERanking from "../SERanking.js"
 import { platform as seRankingPlatform } from "../seranking/platform.js"
@@ -18,10 +18,14 @@ export type Opened =
   | { readonly provider: "ahrefs"; readonly service: Ahrefs.Service }
   | { readonly provider: "se_ranking"; readonly service: SERanking.Service }
 
-const wires = {
+/** The contracts of each provider: its own, and perhaps the platform's. */
+const wires: { readonly [P in Provider]: { readonly vendor: Wire; readonly platform?: Wire } } = {
   ahrefs: { vendor: ahrefsVendor, platform: ahrefsPlatform },
   se_ranking: { vendor: seRankingVendor, platform: seRankingPlatform }
 }
+
+export const hasContract = (provider: Provider, contract: ContractName): boolean =>
+  wires[provider][contract] !== undefined
 
 type Settings = Pick<
   Ahrefs.Options,
@@ -43,9 +47,9 @@ interface Row {
   readonly metadata: Settings
 }
 
-/** What the integration's contract bills in. */
+/** What the integration's contract bills in. A contract that the provider does not have was refused with the metadata. */
 export const wireOf = ({ metadata, provider }: Pick<Row, "metadata" | "provider">): Wire =>
-  wires[provider][metadata.contract ?? "vendor"]
+  wires[provider][metadata.contract ?? "vendor"] ?? wires[provider].vendor
 
 export const open = ({
   apiKey,

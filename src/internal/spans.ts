@@ -15,6 +15,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { Operation, Provider, Wire } from "../Operation.js"
+import { names } from "./names.js"
 
 export type Attributes = Readonly<Record<string, string | number>>
 
@@ -30,10 +31,9 @@ interface Options<A> {
 /** The one that every fiber has. */
 const silent = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
-const modules: Readonly<Record<Provider, string>> = { ahrefs: "Ahrefs", se_ranking: "SERanking" }
-
 /** What a span of an operation is called: like the method. */
-export const nameOf = (provider: Provider, operation: string): string => `${modules[provider]}.${operation}`
+export const nameOf = (provider: Provider, operation: string): string =>
+  `${names[provider].replace(" ", "")}.${operation}`
 
 /** What each span of an operation says. */
 export const about = <I, A>({ contract, provider }: Wire, { name }: Pick<Operation<I, A>, "name">): Attributes => ({

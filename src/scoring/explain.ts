@@ -3,12 +3,13 @@
  *
  * @since 0.1.0
  */
+import { names as providers } from "../internal/names.js"
 import type { Datum, MissingReason, Observed, Source } from "./data.js"
 import type { Gate } from "./gates.js"
 import type { Contribution, Marker, Verdict } from "./model.js"
 import type { Signal } from "./signals.js"
 
-export const sources: Record<Source, string> = { ahrefs: "Ahrefs", se_ranking: "SE Ranking", imported: "imported" }
+export const sources: Record<Source, string> = { ...providers, imported: "imported" }
 
 export const names: Record<Datum, string> = {
   domainRating: "Domain Rating",

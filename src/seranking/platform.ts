@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { Count, Rating } from "../internal/figures.js"
@@ -304,9 +305,10 @@ export const platform: Contract = {
   apiUrl: "https://api4.seranking.com",
   // The contract names none: the limiter learns a lower one from refusals.
   rate: { requests: 10, per: "1 second" },
-  authorization: (apiKey) => `Token ${apiKey}`,
+  authorize: (apiKey) => HttpClientRequest.setHeader("authorization", `Token ${apiKey}`),
   chargeHeader: null,
   classify,
+  refusedIn: null,
   summaries,
   metrics,
   backlinks,

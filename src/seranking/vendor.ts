@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -435,9 +436,10 @@ export const vendor: Contract = {
   unit: "credits",
   apiUrl: "https://api.seranking.com/v1",
   rate: { requests: 10, per: "1 second" },
-  authorization: (apiKey) => `Token ${apiKey}`,
+  authorize: (apiKey) => HttpClientRequest.setHeader("authorization", `Token ${apiKey}`),
   chargeHeader: null,
   classify,
+  refusedIn: null,
   summaries,
   metrics,
   backlinks,

@@ -7,3 +7,8 @@ export * as AhrefsSimulator from "./AhrefsSimulator.js"
  * @since 0.1.0
  */
 export * as SERankingSimulator from "./SERankingSimulator.js"
+
+/**
+ * @since 0.1.0
+ */
+export * as Simulators from "./Simulators.js"

@@ -106,7 +106,8 @@ export interface Options {
 }
 
 /**
- * A request as a contract sees it: `path` without the version prefix, `sentPath` as sent.
+ * A request as a contract sees it: `path` without the version prefix, `sentPath` as sent, `authorization` the header, or the key of
+ * a contract that has it in the query.
  *
  * @since 0.1.0
  * @category Models
@@ -155,6 +156,8 @@ export interface Reply {
  */
 export interface Contract {
   readonly prefix: string
+  /** The query parameter that holds the key, where no header does; recorded as `<key>`. */
+  readonly keyParameter?: string | undefined
   readonly rateLimit: { readonly requests: number; readonly per: Duration.DurationInput }
   readonly answer: (request: Incoming, account: Account) => Reply
   readonly tooManyRequests: Reply
@@ -278,6 +281,7 @@ const parseBody = (text: string): unknown => (text === "" ? undefined : Option.g
  */
 export const make = (contract: Contract, options: Options): Effect.Effect<Simulator> =>
   Effect.sync(() => {
+    const { keyParameter } = contract
     const budget = options.budget ?? plenty
     const limit = options.rateLimit ?? contract.rateLimit
     // A sleep of nothing is a millisecond on the live clock.
@@ -320,7 +324,7 @@ export const make = (contract: Contract, options: Options): Effect.Effect<Simula
       requests.push({
         method: request.method,
         path: request.sentPath,
-        query: request.query,
+        query: request.query.map(([name, value]) => [name, name === keyParameter ? "<key>" : value]),
         headers: Headers.redact(headers, ["authorization", "x-api-key", "cookie"]),
         body: request.body,
         status: hangs ? null : reply.status,
@@ -340,7 +344,8 @@ export const make = (contract: Contract, options: Options): Effect.Effect<Simula
         path,
         sentPath: url.pathname,
         query: [...url.searchParams],
-        authorization: headers["authorization"] ?? "",
+        authorization:
+          keyParameter === undefined ? (headers["authorization"] ?? "") : (url.searchParams.get(keyParameter) ?? ""),
         body: parseBody(text)
       }
       const delivery = arrive(request, headers, yield* Clock.currentTimeMillis)

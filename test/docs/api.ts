@@ -154,7 +154,7 @@ export const publicModules = async (): Promise<ReadonlyArray<string>> => {
   const testing = await readdir(join(root, "src/testing"))
   return [
     ...own.filter((name) => name.endsWith(".ts") && name !== "index.ts"),
-    ...testing.filter((name) => name.endsWith("Simulator.ts")).map((name) => `testing/${name}`)
+    ...testing.filter((name) => /Simulators?\.ts$/.test(name)).map((name) => `testing/${name}`)
   ].toSorted()
 }
 

@@ -1,6 +1,6 @@
 /**
  * What the pages say is true: their TypeScript compiles, their data parses, their commands run, their links lead somewhere, and the
- * API reference is that of the present doc comments.
+ * API reference is that of the present doc comments, the table of capabilities that of the present code.
  *
  *     npm run check:docs            all of it
  *     npm run check:docs -- types data links
@@ -10,6 +10,7 @@ import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { outdated } from "./api.js"
+import { outdatedTable } from "./capabilities.js"
 import { commandErrors } from "./commands.js"
 import { dataErrors } from "./data.js"
 import { linkErrors } from "./links.js"
@@ -26,7 +27,8 @@ const program = Effect.gen(function* () {
     data: Effect.sync(() => dataErrors(code)),
     links: Effect.sync(() => linkErrors(all)),
     commands: commandErrors(code),
-    api: Effect.promise(outdated)
+    api: Effect.promise(outdated),
+    capabilities: outdatedTable
   }
   const asked = process.argv.slice(2)
   const chosen = Object.entries(checks).filter(([name]) => asked.length === 0 || asked.includes(name))

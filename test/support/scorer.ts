@@ -10,16 +10,13 @@ import type { Provider } from "../../src/Operation.js"
 import * as ProspectScorer from "../../src/ProspectScorer.js"
 import * as SharedState from "../../src/SharedState.js"
 import * as TenantProviders from "../../src/TenantProviders.js"
-import * as AhrefsSimulator from "../../src/testing/AhrefsSimulator.js"
-import * as SERankingSimulator from "../../src/testing/SERankingSimulator.js"
+import * as Simulators from "../../src/testing/Simulators.js"
 
 const unlimited = { rateLimit: { requests: 100_000, per: "1 second" } }
 
-export interface Tenant {
+export interface Tenant extends Omit<Simulators.Options, "all"> {
   /** The metadata of each integration, beside a rate that keeps nobody waiting. */
   readonly providers: { readonly [P in Provider]?: Readonly<Record<string, unknown>> | undefined }
-  readonly ahrefs?: AhrefsSimulator.Options | undefined
-  readonly seRanking?: SERankingSimulator.Options | undefined
   readonly state?: Layer.Layer<SharedState.SharedState, unknown> | undefined
   /** Other tenants, beside "acme". */
   readonly others?: Readonly<Record<string, ReadonlyArray<Integrations.Static>>> | undefined
@@ -28,29 +25,28 @@ export interface Tenant {
 }
 
 /** The providers' simulators as they stand on the wire, told apart by their hosts. */
-export const simulators = ({ ahrefs, refused = [], seRanking }: Pick<Tenant, "ahrefs" | "refused" | "seRanking">) =>
+export const simulators = ({ refused = [], ...options }: Pick<Tenant, "refused"> & Simulators.Options) =>
   Effect.gen(function* () {
-    const one = yield* AhrefsSimulator.make({ rateLimit: false, ...ahrefs })
-    const two = yield* SERankingSimulator.make({ rateLimit: false, ...seRanking })
+    const { httpClient, ...vendors } = yield* Simulators.make({ all: { rateLimit: false }, ...options })
     const isRefused = ({ body, url }: HttpClientRequest.HttpClientRequest) => {
       const text = url + (body._tag === "Uint8Array" ? new TextDecoder().decode(body.body) : "")
       return refused.some((site) => text.includes(site))
     }
     const counts = { refused: 0 }
     const client = HttpClient.make((request) => {
-      if (!isRefused(request)) return (/ahrefs/.test(request.url) ? one : two).httpClient.execute(request)
+      if (!isRefused(request)) return httpClient.execute(request)
       counts.refused++
       return Effect.succeed(
         HttpClientResponse.fromWeb(request, Response.json({ error: "bad target" }, { status: 400 }))
       )
     })
-    return { ahrefs: one, seRanking: two, client, counts }
+    return { ...vendors, client, counts }
   })
 
 /** The scorer of tenant "acme". */
-export const make = ({ ahrefs, others, providers, refused, seRanking, state = SharedState.layerMemory() }: Tenant) =>
+export const make = ({ others, providers, state = SharedState.layerMemory(), ...options }: Tenant) =>
   Effect.gen(function* () {
-    const { client, ...vendors } = yield* simulators({ ahrefs, refused, seRanking })
+    const { client, ...vendors } = yield* simulators(options)
     const rows = Object.entries(providers).map(([provider, metadata]): Integrations.Static => ({
       // Safe: the keys are providers.
       provider: provider as Provider,

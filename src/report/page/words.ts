@@ -1,4 +1,5 @@
 /** What the page calls things. */
+import { unitNames } from "../../internal/names.js"
 import { sources } from "../../scoring/explain.js"
 import type { Cost, Prospect, Unit, Verdict } from "../document.js"
 import { h } from "./dom.js"
@@ -15,7 +16,7 @@ export const points = (value: number): string => {
 
 export const day = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`
 
-export const units: Record<Unit, string> = { api_units: "API units", credits: "credits", row_credits: "row credits" }
+export const units = unitNames
 
 export const notStated = "not stated"
 
