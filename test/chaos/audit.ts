@@ -1,5 +1,5 @@
 /** Whether the promise was kept: the books beside the vendor's own record, and what was sold beside what was known. Pure. */
-import type { Provider } from "../../src/Operation.js"
+import type { Played } from "./setting.js"
 import type { Sale } from "./vendor.js"
 
 /** A time in which Redis did not do its work. Milliseconds since 1970. */
@@ -24,7 +24,7 @@ export interface Still {
 
 /** What a provider's book says of all accounts, in its unit. */
 export interface Booked {
-  readonly provider: Provider
+  readonly provider: Played
   readonly spent: number
   readonly reserved: number
   readonly expired: number

@@ -6,14 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as CreditLedger from "../../src/CreditLedger.js"
-import type { Provider } from "../../src/Operation.js"
 import * as SharedState from "../../src/SharedState.js"
 import * as Postgres from "../support/postgres.js"
 import { random } from "../support/random.js"
 import * as Redis from "../support/redis.js"
 import * as Audit from "./audit.js"
 import type { Scenario } from "./scenarios.js"
-import { canary, type RedisAt, type Setting, tenantName } from "./setting.js"
+import { canary, type Played, type RedisAt, type Setting, tenantName } from "./setting.js"
 import * as Store from "./store.js"
 import * as Vendor from "./vendor.js"
 import * as Workers from "./workers.js"
@@ -24,8 +23,8 @@ export interface Outcome {
   readonly millis: number
   readonly outcomes: Readonly<Record<string, number>>
   readonly calls: number
-  readonly billed: Readonly<Record<Provider, number>>
-  readonly booked: Readonly<Record<Provider, number>>
+  readonly billed: Readonly<Record<Played, number>>
+  readonly booked: Readonly<Record<Played, number>>
   /** Facts sold again for a stated reason. */
   readonly again: Readonly<Record<string, number>>
   readonly slowest: number
@@ -67,7 +66,7 @@ const inRedis = (at: RedisAt) =>
 const inTable = (url: string) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
-    return yield* sql<{ readonly provider: Provider; readonly tenant: string | null; readonly spent: string }>`
+    return yield* sql<{ readonly provider: Played; readonly tenant: string | null; readonly spent: string }>`
       SELECT provider, tenant, sum(amount) AS spent FROM credit_ledger GROUP BY provider, tenant`
   }).pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url) })), Effect.scoped)
 
@@ -147,7 +146,7 @@ export const play = ({
     const servers = yield* redis.servers
     const keys = (yield* Effect.forEach(servers, Redis.keysWithLife)).flat()
     const leaks = (yield* Effect.forEach(servers, Store.keysThatHold(canary))).flat()
-    const said: ReadonlyArray<{ readonly provider: Provider; readonly rows: ReadonlyArray<Row> }> =
+    const said: ReadonlyArray<{ readonly provider: Played; readonly rows: ReadonlyArray<Row> }> =
       database === null
         ? yield* inRedis(redis.at)
         : yield* Effect.map(inTable(Redacted.value(database)), (rows) =>
@@ -176,9 +175,9 @@ export const play = ({
       keys
     }
     const { heard } = workers
-    const total = (provider: Provider) =>
+    const total = (provider: Played) =>
       vendor.sales.filter((sale) => sale.provider === provider).reduce((all, { billed }) => all + billed, 0)
-    const spent = (provider: Provider) => evidence.books.find((book) => book.provider === provider)?.spent ?? 0
+    const spent = (provider: Played) => evidence.books.find((book) => book.provider === provider)?.spent ?? 0
     const outcome: Outcome = {
       scenario,
       seed,

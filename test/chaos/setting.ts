@@ -1,6 +1,6 @@
 /** What the vendor, the processes and the audit agree on. */
 import * as Schema from "effect/Schema"
-import { Provider } from "../../src/Operation.js"
+import type { Provider } from "../../src/Operation.js"
 import type { Facts } from "../../src/testing/world.js"
 
 const Node = Schema.Struct({ host: Schema.String, port: Schema.Number })
@@ -77,11 +77,13 @@ export const accountOf = (tenant: number, accounts: number): number => tenant % 
 export const tenantName = (tenant: number): string => `tenant-${tenant}`
 export const siteName = (site: number): string => `site-${site}.com`
 
-const providers: ReadonlyArray<Provider> = Provider.literals
+/** Whom the service asks here: the others go the same way. */
+export const providers = ["ahrefs", "se_ranking"] as const satisfies ReadonlyArray<Provider>
+export type Played = (typeof providers)[number]
 export const canary = "0xC0FFEE"
 /** Distinct enough to be searched for in whatever is written. */
-export const keyOf = (provider: Provider, account: number): string => `canary-${provider}-${account}-${canary}`
-export const ownerOf = (authorization: string): { readonly provider: Provider; readonly account: number } | null => {
+export const keyOf = (provider: Played, account: number): string => `canary-${provider}-${account}-${canary}`
+export const ownerOf = (authorization: string): { readonly provider: Played; readonly account: number } | null => {
   const [, provider, account] = /canary-(\w+)-(\d+)-0xC0FFEE/.exec(authorization) ?? []
   const known = providers.find((name) => name === provider)
   return known === undefined || account === undefined ? null : { provider: known, account: Number(account) }

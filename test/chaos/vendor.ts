@@ -4,12 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { text as textOf } from "node:stream/consumers"
-import type { Provider } from "../../src/Operation.js"
 import * as AhrefsSimulator from "../../src/testing/AhrefsSimulator.js"
 import * as SERankingSimulator from "../../src/testing/SERankingSimulator.js"
 import type { Simulator } from "../../src/testing/simulator.js"
 import { listening } from "../support/server.js"
-import { keyOf, ownerOf, type Setting, smallFacts, workerHeader, worldOf } from "./setting.js"
+import { keyOf, ownerOf, type Played, type Setting, smallFacts, workerHeader, worldOf } from "./setting.js"
 
 /** A JSON document, changed as a vendor might get it wrong. */
 export type Lie = "repeated" | "missing" | "uninvited" | "wrong index" | "strings" | "extra" | "negative" | "huge"
@@ -36,7 +35,7 @@ export type Fault =
 export interface Sale {
   readonly at: number
   readonly worker: number
-  readonly provider: Provider
+  readonly provider: Played
   readonly account: number
   readonly path: string
   /** Of a list: how many rows were asked for. */
