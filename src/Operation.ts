@@ -39,7 +39,11 @@ export const ContractName = Schema.Literal("vendor", "platform")
 export type ContractName = typeof ContractName.Type
 
 /**
- * What a contract bills in: Ahrefs API units, SE Ranking credits, row credits of the platform contract. Never mixed.
+ * What a contract bills in. Never mixed.
+ *
+ * - `api_units`: of Ahrefs
+ * - `credits`: of SE Ranking
+ * - `row_credits`: of the platform contract
  *
  * @since 0.1.0
  * @category Models

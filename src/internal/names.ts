@@ -1,7 +1,10 @@
 /** What people call providers and their units. */
 import type { Provider, Unit } from "../Operation.js"
 
-export const names: Readonly<Record<Provider, string>> = { ahrefs: "Ahrefs", se_ranking: "SE Ranking" }
+export const names: Readonly<Record<Provider, string>> = {
+  ahrefs: "Ahrefs",
+  se_ranking: "SE Ranking"
+}
 
 export const unitNames: Readonly<Record<Unit, string>> = {
   api_units: "API units",

@@ -8,7 +8,6 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Provider } from "../Operation.js"
 import * as Ahrefs from "./AhrefsSimulator.js"
 import * as SERanking from "./SERankingSimulator.js"
 import type { Options as SimulatorOptions, Simulator } from "./simulator.js"
@@ -45,8 +44,6 @@ export interface Service {
  */
 export class Simulators extends Context.Tag("effect-seo-providers/testing/Simulators")<Simulators, Service>() {}
 
-const hosts: Readonly<Record<Provider, string>> = { ahrefs: "ahrefs.com", se_ranking: "seranking.com" }
-
 /**
  * Simulators that nothing talks to yet.
  *
@@ -58,8 +55,8 @@ export const make = ({ all, ...own }: Options = {}): Effect.Effect<Service> =>
     const ahrefs = yield* Ahrefs.make({ ...all, ...own.ahrefs })
     const seRanking = yield* SERanking.make({ ...all, ...own.seRanking })
     const at = [
-      [hosts.ahrefs, ahrefs],
-      [hosts.se_ranking, seRanking]
+      ["ahrefs.com", ahrefs],
+      ["seranking.com", seRanking]
     ] as const
     const httpClient = HttpClient.make((request, { hostname }) => {
       const [, simulator] = at.find(([host]) => hostname === host || hostname.endsWith(`.${host}`)) ?? []

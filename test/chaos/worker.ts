@@ -55,6 +55,7 @@ const encode = Schema.encodeSync(Schema.parseJson(Told))
 // On POSIX a pipe is written to before this returns.
 const say = (told: Told): void => void process.stdout.write(`${encode(told)}\n`)
 // The driver of sentinels prints its time-outs; only what is told belongs there.
+// eslint-disable-next-line no-console -- the rule is about what we print
 console.log = console.error
 const violated = (what: string): void => say({ _tag: "Violation", what })
 
