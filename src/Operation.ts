@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  * @category Models
  */
-export const Provider = Schema.Literal("ahrefs", "se_ranking")
+export const Provider = Schema.Literal("ahrefs", "se_ranking", "majestic")
 
 /**
  * @since 0.1.0
@@ -44,11 +44,12 @@ export type ContractName = typeof ContractName.Type
  * - `api_units`: of Ahrefs
  * - `credits`: of SE Ranking
  * - `row_credits`: of the platform contract
+ * - `index_item_units`: of Majestic
  *
  * @since 0.1.0
  * @category Models
  */
-export const Unit = Schema.Literal("api_units", "credits", "row_credits")
+export const Unit = Schema.Literal("api_units", "credits", "row_credits", "index_item_units")
 
 /**
  * @since 0.1.0

@@ -88,6 +88,7 @@ const sum = (a: number, b: number): number => a + b
 
 const vendors: ReadonlyArray<CreditLedger.Book> = [
   { provider: "ahrefs", unit: "api_units" },
+  { provider: "majestic", unit: "index_item_units" },
   { provider: "se_ranking", unit: "credits" }
 ]
 

@@ -26,6 +26,7 @@ import type { TenantError } from "./Integrations.js"
 import { names } from "./internal/names.js"
 import { open, type Opened, wireOf } from "./internal/openProvider.js"
 import { spending } from "./internal/spending.js"
+import * as Majestic from "./Majestic.js"
 import type { Provider, Unit } from "./Operation.js"
 import * as SERanking from "./SERanking.js"
 import type { SharedState } from "./SharedState.js"
@@ -39,6 +40,7 @@ import type { SharedState } from "./SharedState.js"
 export type Live =
   | { readonly provider: "ahrefs"; readonly integration: Listed; readonly service: Ahrefs.Service }
   | { readonly provider: "se_ranking"; readonly integration: Listed; readonly service: SERanking.Service }
+  | { readonly provider: "majestic"; readonly integration: Listed; readonly service: Majestic.Service }
 
 type Of<P extends Provider> = Extract<Live, { readonly provider: P }>
 
@@ -53,6 +55,7 @@ export interface Providers {
   readonly all: ReadonlyArray<Live>
   readonly ahrefs: Option.Option<Ahrefs.Service>
   readonly seRanking: Option.Option<SERanking.Service>
+  readonly majestic: Option.Option<Majestic.Service>
 }
 
 /**
@@ -65,7 +68,7 @@ export const fromLive = (tenant: string, all: ReadonlyArray<Live>): Providers =>
   const of = <P extends Provider>(provider: P) =>
     // Safe: it is of the provider that it was found by.
     Option.fromNullable(all.find((live) => live.provider === provider)?.service as Of<P>["service"] | undefined)
-  return { tenant, all, ahrefs: of("ahrefs"), seRanking: of("se_ranking") }
+  return { tenant, all, ahrefs: of("ahrefs"), seRanking: of("se_ranking"), majestic: of("majestic") }
 }
 
 /**
@@ -421,3 +424,14 @@ export const layerSERanking = (
   tenant: string
 ): Layer.Layer<SERanking.SERanking, TenantError | TooManyAccounts, TenantProviders> =>
   layerOf(SERanking.SERanking, "se_ranking", tenant, ({ seRanking }) => seRanking)
+
+/**
+ * A tenant's Majestic, held like {@link layerAhrefs}.
+ *
+ * @since 0.1.0
+ * @category Layers
+ */
+export const layerMajestic = (
+  tenant: string
+): Layer.Layer<Majestic.Majestic, TenantError | TooManyAccounts, TenantProviders> =>
+  layerOf(Majestic.Majestic, "majestic", tenant, ({ majestic }) => majestic)

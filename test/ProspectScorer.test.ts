@@ -50,12 +50,17 @@ const asked = (simulator: { readonly requests: Effect.Effect<ReadonlyArray<unkno
 /** Answers, summary and bills say the same. */
 const isAccounted = (
   { prospects, summary }: Run,
-  { ahrefs, seRanking }: Pick<Effect.Effect.Success<ReturnType<typeof Scorer.make>>, "ahrefs" | "seRanking">
+  {
+    ahrefs,
+    majestic,
+    seRanking
+  }: Pick<Effect.Effect.Success<ReturnType<typeof Scorer.make>>, "ahrefs" | "majestic" | "seRanking">
 ) =>
   Effect.gen(function* () {
     for (const [provider, simulator] of [
       ["ahrefs", ahrefs],
-      ["se_ranking", seRanking]
+      ["se_ranking", seRanking],
+      ["majestic", majestic]
     ] as const) {
       const billed = yield* simulator.unitsBilled
       if (!summary.spent.some((one) => one.provider === provider)) {
@@ -96,6 +101,53 @@ describe("economy", () => {
       assert.isAtMost(billed / foresight, overForesight)
       assert.isBelow(billed, 150_000 / 15)
       yield* isAccounted(run, setting)
+    })
+  )
+})
+
+describe("three providers", () => {
+  it.scopedLive("flows come from Majestic, a unit for each site that passes the gates, and once", () =>
+    Effect.gen(function* () {
+      const setting = yield* Scorer.make({ providers: { ...both, majestic: {} } })
+      const { majestic, scorer } = setting
+      const sites = Scorer.sites(1_000)
+      const run = yield* scorer.scoreAll("acme", sites)
+      isWhole(run.prospects, sites)
+      yield* isAccounted(run, setting)
+      const items = (yield* majestic.requests).flatMap(({ query }) =>
+        query.flatMap(([name, value]) => (/^item\d/.test(name) ? [value] : []))
+      )
+      assert.isNotEmpty(items)
+      assert.strictEqual(new Set(items).size, items.length)
+      assert.strictEqual(yield* majestic.unitsBilled, items.length)
+      const bought = new Set(items)
+      for (const { assessment, data, flows, target } of run.prospects) {
+        if (!bought.has(target!)) {
+          assert.isUndefined(data.trustFlow)
+          continue
+        }
+        assert.isTrue(assessment!.gates.every(({ outcome }) => outcome !== "fail"))
+        if (data.trustFlow === undefined) continue
+        hasMembers(data.trustFlow, { source: "majestic", operation: "getIndexItemInfo" })
+        assert.strictEqual(data.trustFlow.value, world(target!).facts.trustFlow)
+        assert.strictEqual(flows!._tag, "Ratio")
+      }
+      const calls = yield* asked(majestic)
+      const again = yield* scorer.scoreAll("acme", sites)
+      assert.strictEqual(yield* asked(majestic), calls)
+      assert.deepStrictEqual(bySite(again.prospects), bySite(run.prospects))
+    })
+  )
+
+  it.scopedLive("an estimate decides nothing", () =>
+    Effect.gen(function* () {
+      const { majestic, scorer } = yield* Scorer.make({
+        providers: { ...both, majestic: {} },
+        majestic: { mayExist: Scorer.sites(100) }
+      })
+      const { prospects } = yield* scorer.scoreAll("acme", Scorer.sites(100))
+      assert.isAbove(yield* majestic.unitsBilled, 0)
+      for (const { data } of prospects) assert.notProperty(data, "trustFlow")
     })
   )
 })
@@ -592,7 +644,7 @@ describe("plan", () => {
 describe("routing and contracts", () => {
   it.scopedLive("priority, only and never", () =>
     Effect.gen(function* () {
-      const source = (routing: Record<Provider, unknown>) =>
+      const source = (routing: Record<keyof typeof both, unknown>) =>
         Effect.gen(function* () {
           const { scorer } = yield* Scorer.make({
             providers: { ahrefs: { routing: routing.ahrefs }, se_ranking: { routing: routing.se_ranking } }

@@ -6,6 +6,8 @@ import type * as Scope from "effect/Scope"
 import * as Ahrefs from "../Ahrefs.js"
 import { platform as ahrefsPlatform } from "../ahrefs/platform.js"
 import { vendor as ahrefsVendor } from "../ahrefs/vendor.js"
+import * as Majestic from "../Majestic.js"
+import { vendor as majesticVendor } from "../majestic/vendor.js"
 import type { ContractName, Provider, Wire } from "../Operation.js"
 import type { WireError } from "../ProviderError.js"
 import * as SERanking from "../SERanking.js"
@@ -17,10 +19,12 @@ import type { Usage } from "../Usage.js"
 export type Opened =
   | { readonly provider: "ahrefs"; readonly service: Ahrefs.Service }
   | { readonly provider: "se_ranking"; readonly service: SERanking.Service }
+  | { readonly provider: "majestic"; readonly service: Majestic.Service }
 
 /** The contracts of each provider: its own, and perhaps the platform's. */
 const wires: { readonly [P in Provider]: { readonly vendor: Wire; readonly platform?: Wire } } = {
   ahrefs: { vendor: ahrefsVendor, platform: ahrefsPlatform },
+  majestic: { vendor: majesticVendor },
   se_ranking: { vendor: seRankingVendor, platform: seRankingPlatform }
 }
 
@@ -62,6 +66,8 @@ export const open = ({
       return Effect.map(Ahrefs.make({ ...options, freeDomainRating }), (service) => ({ provider, service }))
     case "se_ranking":
       return Effect.map(SERanking.make(options), (service) => ({ provider, service }))
+    case "majestic":
+      return Effect.map(Majestic.make(options), (service) => ({ provider, service }))
   }
 }
 

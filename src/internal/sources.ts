@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Ahrefs from "../ahrefs/abilities.js"
+import * as Majestic from "../majestic/abilities.js"
 import type { Provider, Unit } from "../Operation.js"
 import type { Datum } from "../scoring/data.js"
 import type { Offer } from "../scoring/next.js"
@@ -32,6 +33,8 @@ const abilities = (live: Live): ReadonlyArray<Ability> => {
       return Ahrefs.abilities(live.service, metadata)
     case "se_ranking":
       return SERanking.abilities(live.service, metadata)
+    case "majestic":
+      return Majestic.abilities(live.service)
   }
 }
 

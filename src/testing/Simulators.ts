@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ahrefs from "./AhrefsSimulator.js"
+import * as Majestic from "./MajesticSimulator.js"
 import * as SERanking from "./SERankingSimulator.js"
 import type { Options as SimulatorOptions, Simulator } from "./simulator.js"
 
@@ -22,6 +23,7 @@ export interface Options {
   /** Of each of them, where its own says nothing else. */
   readonly all?: SimulatorOptions | undefined
   readonly ahrefs?: Ahrefs.Options | undefined
+  readonly majestic?: Majestic.Options | undefined
   readonly seRanking?: SERanking.Options | undefined
 }
 
@@ -31,6 +33,7 @@ export interface Options {
  */
 export interface Service {
   readonly ahrefs: Simulator
+  readonly majestic: Simulator
   readonly seRanking: Simulator
   /** Answers as the provider does whose host is asked, whatever the subdomain. A host that is nobody's is a defect. */
   readonly httpClient: HttpClient.HttpClient
@@ -53,9 +56,11 @@ export class Simulators extends Context.Tag("effect-seo-providers/testing/Simula
 export const make = ({ all, ...own }: Options = {}): Effect.Effect<Service> =>
   Effect.gen(function* () {
     const ahrefs = yield* Ahrefs.make({ ...all, ...own.ahrefs })
+    const majestic = yield* Majestic.make({ ...all, ...own.majestic })
     const seRanking = yield* SERanking.make({ ...all, ...own.seRanking })
     const at = [
       ["ahrefs.com", ahrefs],
+      ["majestic.com", majestic],
       ["seranking.com", seRanking]
     ] as const
     const httpClient = HttpClient.make((request, { hostname }) => {
@@ -64,7 +69,7 @@ export const make = ({ all, ...own }: Options = {}): Effect.Effect<Service> =>
         ? Effect.dieMessage(`No provider is simulated at ${hostname}.`)
         : simulator.httpClient.execute(request)
     })
-    return { ahrefs, seRanking, httpClient }
+    return { ahrefs, majestic, seRanking, httpClient }
   })
 
 /**

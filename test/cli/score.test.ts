@@ -45,7 +45,7 @@ describe("called wrongly, it asks nobody", () => {
     [["LIST", "--max-units=-1"], {}, /must be a whole number/],
     [["LIST", "--max-units", "ahrefs="], {}, /must be a whole number/],
     [["LIST", "--max-units", "se_ranking=5"], {}, /se_ranking is not asked/],
-    [["LIST", "--max-units", "majestic=5"], {}, /majestic is not asked/],
+    [["LIST", "--max-units", "moz=5"], {}, /moz is not asked/],
     [["LIST", "--max-units", "5"], seRankingEnv, /of which provider\? .*ahrefs=5 or se_ranking=5/],
     [["LIST", "--max-units", "5", "--max-units", "ahrefs=6"], {}, /ahrefs is given more than once/],
     [["LIST", "--provider", "se_ranking"], {}, /no key of se_ranking/],
@@ -82,7 +82,7 @@ describe("called wrongly, it asks nobody", () => {
     [["LIST", "--out"], /unknown argument/],
     [["--out", "a", "--out", "b", "LIST"], /given twice/],
     [["LIST", "LIST"], /unknown argument/],
-    [["LIST", "--provider", "majestic"], /ahrefs, se_ranking/]
+    [["LIST", "--provider", "moz"], /ahrefs, se_ranking, majestic/]
   ] as const)("%j", ([args, reason]) =>
     Effect.gen(function* () {
       const given = args.map((arg) => arg.replace("LIST", file))
@@ -241,7 +241,7 @@ describe("--csv and --out", () => {
         stdout.split("\n")[0],
         "input,target,verdict,reason,score,low,high,coverage,domainRating,domainInlinkRank,trustFlow,citationFlow," +
           "organicTraffic,referringDomains,dofollowReferringDomains,referringSubnets,linkedDomains,relevance,flowRatio," +
-          "flowLabel,duplicateOf,attribution,cost_ahrefs,cost_se_ranking"
+          "flowLabel,duplicateOf,attribution,cost_ahrefs,cost_se_ranking,cost_majestic"
       )
       const records = recordsOf(stdout)
       assert.deepStrictEqual(

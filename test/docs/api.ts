@@ -146,7 +146,7 @@ const prepared = async (path: string): Promise<string> => {
   return edited(text, edits)
 }
 
-const isInternal = ["internal", "cli", "report", "ahrefs", "seranking", "scoring"]
+const isInternal = ["internal", "cli", "report", "ahrefs", "seranking", "majestic", "scoring"]
 
 /** The public modules, by their paths in `src`. */
 export const publicModules = async (): Promise<ReadonlyArray<string>> => {

@@ -15,7 +15,17 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { format, inspect } from "node:util"
-import { type Answer, cut, json, makeAhrefs, makeSERanking, never, type Script, text } from "../support/stub.js"
+import {
+  type Answer,
+  cut,
+  json,
+  makeAhrefs,
+  makeMajestic,
+  makeSERanking,
+  never,
+  type Script,
+  text
+} from "../support/stub.js"
 import { advance } from "../support/clock.js"
 
 // With characters that look different in a URL.
@@ -128,7 +138,7 @@ const headers = {
   "www-authenticate": `Bearer ${canary}`,
   "x-echo": canary
 }
-const echo = `authorization: Bearer ${canary}; Token ${canary}; ?apikey=${encodeURIComponent(canary)}`
+const echo = `authorization: Bearer ${canary}; Token ${canary}; ?apikey=${encodeURIComponent(canary)}&${String(new URLSearchParams({ app_api_key: canary }))}`
 const bodies: ReadonlyArray<unknown> = [
   echo,
   `<html>${echo}</html>`,
@@ -162,7 +172,11 @@ const malformedBodies: ReadonlyArray<unknown> = [
   { subscription_info: { status: 7, units_left: echo } },
   { subscription: echo },
   { email: [echo] },
-  [{ keyword: 7, [canary]: echo }]
+  [{ keyword: 7, [canary]: echo }],
+  { Code: "InvalidAPIKey", ErrorMessage: echo, FullError: echo },
+  { Code: canary, ErrorMessage: "" },
+  { Code: "OK", DataTables: { Results: { Data: [{ ItemNum: echo, [canary]: echo }] } } },
+  { Code: "OK", TotalIndexItemInfoResUnits: echo }
 ]
 
 const answerOf = (body: unknown, status: number): Answer =>
@@ -188,7 +202,9 @@ interface Services {
   readonly keysSent: () => ReadonlyArray<string | undefined>
 }
 
-type Options = Parameters<typeof makeAhrefs>[1] & Parameters<typeof makeSERanking>[1]
+type Options = Parameters<typeof makeAhrefs>[1] &
+  Parameters<typeof makeSERanking>[1] &
+  Parameters<typeof makeMajestic>[1]
 
 const ahrefs =
   (contract: "vendor" | "platform") =>
@@ -217,6 +233,18 @@ const seranking =
       service: seranking,
       keysSent: () => sent.map(({ headers }) => headers["authorization"])
     }))
+
+const majestic = (script: Script, options: Options): Effect.Effect<Services, never, Scope.Scope> =>
+  Effect.map(makeMajestic(script, options), ({ majestic, sent }) => ({
+    calls: {
+      getIndexItemInfo: majestic.getIndexItemInfo(["a.com", "b.com"]),
+      getIndexItemInfoStream: Stream.runDrain(majestic.getIndexItemInfoStream(["example.com"])),
+      getFlowMetrics: majestic.getFlowMetrics("example.com"),
+      verify: majestic.verify
+    },
+    service: majestic,
+    keysSent: () => sent.map(({ query }) => new Map(query).get("app_api_key"))
+  }))
 
 const followed = (
   name: string,
@@ -267,7 +295,8 @@ const all = {
   "Ahrefs, vendor": ahrefs("vendor"),
   "Ahrefs, platform": ahrefs("platform"),
   "SE Ranking, vendor": seranking("vendor"),
-  "SE Ranking, platform": seranking("platform")
+  "SE Ranking, platform": seranking("platform"),
+  Majestic: majestic
 }
 
 describe.each(Object.entries(all))("%s", (_, make) => {
@@ -279,7 +308,7 @@ describe.each(Object.entries(all))("%s", (_, make) => {
           const { exits, seen, services } = yield* followed(name, make, script, {}, turn)
           // What is looked for was there to be found.
           if (Exit.isFailure(services)) return assert.fail("no service")
-          for (const key of services.value.keysSent()) assert.match(key ?? "", /^(?:Bearer|Token) CANARY/)
+          for (const key of services.value.keysSent()) assert.match(key ?? "", /^(?:(?:Bearer|Token) )?CANARY/)
           assert.isAtLeast(services.value.keysSent().length, 2)
           assert.isNotEmpty(seen.lines)
           assert.isTrue(exits.some(Exit.isFailure))

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Ahrefs from "../../src/Ahrefs.js"
+import * as Majestic from "../../src/Majestic.js"
 import type { Charge } from "../../src/Operation.js"
 import * as SERanking from "../../src/SERanking.js"
 import * as SharedState from "../../src/SharedState.js"
@@ -127,6 +128,19 @@ export const makeSERanking = (
     Effect.provideService(HttpClient.HttpClient, client),
     Effect.provide(SharedState.layerNoop),
     Effect.map((seranking) => ({ seranking, charges, ...kept }))
+  )
+}
+
+export const makeMajestic = (
+  script: Script,
+  options: Partial<Majestic.Options> = {}
+): Effect.Effect<Kept & { readonly majestic: Majestic.Service }, never, Scope.Scope> => {
+  const { client, ...kept } = stub(script)
+  const charges: Array<Charge> = []
+  return Majestic.make({ batchWait: 0, apiKey: Redacted.make(apiKey), onCharge: keeping(charges), ...options }).pipe(
+    Effect.provideService(HttpClient.HttpClient, client),
+    Effect.provide(SharedState.layerNoop),
+    Effect.map((majestic) => ({ majestic, charges, ...kept }))
   )
 }
 
