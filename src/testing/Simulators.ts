@@ -28,6 +28,8 @@ export interface Options {
 }
 
 /**
+ * What a test sees of the simulators, and the client that talks to them.
+ *
  * @since 0.1.0
  * @category Models
  */

@@ -90,6 +90,7 @@ try {
     "internal/http",
     "ahrefs/vendor",
     "seranking/vendor",
+    "majestic/vendor",
     "cli/main",
     "report/document",
     "testing/world"
