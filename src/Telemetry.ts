@@ -17,7 +17,7 @@ import { gauge } from "./internal/metrics.js"
 import type { LedgerUnavailable } from "./ProviderError.js"
 
 /**
- * - `books`: which are read; default Ahrefs' API units and SE Ranking's credits
+ * - `books`: which are read; default those of the vendors' own contracts
  * - `interval`: between two readings; default a minute, at least a second. A reading is a question for each book and each budget
  * - `tenants`: whether the label `tenant` names tenants, or what it says instead of a name (a plan, a region). Default `false`: all
  *   are `(all)`
