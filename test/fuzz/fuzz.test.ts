@@ -10,7 +10,7 @@ const limits = { ...defaults, growthBytes: 64 * 2 ** 20 }
 
 describe("a few inputs of each subject", () => {
   it.each(subjects)("$name", (subject) => {
-    const runs = Math.min(1000, 100 * subject.share)
+    const runs = Math.min(500, 50 * subject.share)
     const { finding, inputs } = campaign(subject, { limits, runs, seed: 20_260_101 })
     assert.isNull(finding)
     assert.strictEqual(inputs, runs)
