@@ -241,7 +241,8 @@ describe("refusals in the body of a 200", () => {
     [refusal("InternalServerError"), "ProviderUnavailable"],
     [refusal("Failure", "temporarily unavailable for maintenance"), "ProviderUnavailable"],
     [refusal("UnsupportedCommand", "no such command"), "InvalidRequest"],
-    [{ Code: "InvalidParameters" }, "InvalidRequest"]
+    [{ Code: "InvalidParameters" }, "InvalidRequest"],
+    [{ Code: "InvalidAPIKey", ErrorMessage: null }, "InvalidKey"]
   ] as const)("%j is %s, and not billed", ([body, tag]) =>
     Effect.gen(function* () {
       const { charges, majestic } = yield* makeMajestic(always(body), { retry: { times: 0 } })

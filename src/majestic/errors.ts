@@ -9,8 +9,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Refusal, Refused } from "../Operation.js"
 
+/** Whatever the rest of it is: a refusal that was not understood would be booked as if it were billed. */
 const decode = Schema.decodeUnknownOption(
-  Schema.Struct({ Code: Schema.String, ErrorMessage: Schema.optionalWith(Schema.String, { default: () => "" }) })
+  Schema.Struct({ Code: Schema.String, ErrorMessage: Schema.optional(Schema.Unknown) })
 )
 
 const named = (text: string): Refusal | null => {
@@ -30,8 +31,9 @@ export const refusedIn = (json: unknown): Refused | null =>
     onNone: () => null,
     onSome: ({ Code, ErrorMessage }) => {
       if (Code === "OK") return null
-      const text = ErrorMessage === "" ? Code : `${Code}: ${ErrorMessage}`
-      return { refusal: named(Code) ?? named(ErrorMessage) ?? { _tag: "InvalidRequest" }, text }
+      const words = typeof ErrorMessage === "string" ? ErrorMessage : ""
+      const text = words === "" ? Code : `${Code}: ${words}`
+      return { refusal: named(Code) ?? named(words) ?? { _tag: "InvalidRequest" }, text }
     }
   })
 

@@ -6,11 +6,11 @@
  * @since 0.1.0
  */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Count, Rating } from "../internal/figures.js"
+import { utc } from "../internal/utc.js"
 import { type Operation, type Price, rowOfFacts } from "../Operation.js"
 import type { Target } from "../Target.js"
 import { classify, refusedIn } from "./errors.js"
@@ -160,10 +160,6 @@ const decodeUsage = Schema.decodeUnknownEither(
     )
   })
 )
-
-/** The vendor's date-times have no zone; they are read as UTC. */
-const utc = (text: string | null): Option.Option<DateTime.Utc> =>
-  text === null ? Option.none() : DateTime.make(`${text.trim().replace(" ", "T")}Z`)
 
 const usage: Contract["usage"] = {
   name: "getUsage",

@@ -6,12 +6,12 @@
  * @since 0.1.0
  */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { Count, Rating } from "../internal/figures.js"
+import { utc } from "../internal/utc.js"
 import { listOfFacts, oneFact, type Operation, type Request, rowOfFacts } from "../Operation.js"
 import * as Target from "../Target.js"
 import { classify } from "./errors.js"
@@ -395,10 +395,6 @@ const decodeUsage = Schema.decodeUnknownEither(
   })
 )
 
-/** The vendor's date-times have no zone; they are read as UTC. */
-const utc = (text: string | null): DateTime.Utc | null =>
-  text === null ? null : Option.getOrNull(DateTime.make(`${text.trim().replace(" ", "T")}Z`))
-
 const usage: Contract["usage"] = {
   name: "getUsage",
   batchSize: 1,
@@ -414,7 +410,7 @@ const usage: Contract["usage"] = {
         used:
           account.units_limit === null || account.units_left === null ? null : account.units_limit - account.units_left,
         left: account.units_left,
-        resetsAt: utc(account.expiraton_date ?? account.expiration_date),
+        resetsAt: Option.getOrNull(utc(account.expiraton_date ?? account.expiration_date)),
         keyExpiresAt: null
       },
       rows: 1

@@ -177,7 +177,7 @@ export const play = ({
     const { heard } = workers
     const total = (provider: Played) =>
       vendor.sales.filter((sale) => sale.provider === provider).reduce((all, { billed }) => all + billed, 0)
-    const spent = (provider: Played) => evidence.books.find((book) => book.provider === provider)?.spent ?? 0
+    const spent = (provider: Played) => evidence.books.find((book) => book.provider === provider)!.spent
     const outcome: Outcome = {
       scenario,
       seed,
