@@ -35,6 +35,7 @@ import type { Permit } from "../RateLimiter.js"
 import type { SharedState } from "../SharedState.js"
 import * as Spender from "../Spender.js"
 import * as Batcher from "./batcher.js"
+import { type Call, cheapest } from "./calls.js"
 import { Claims } from "./claims.js"
 import { type Answered, type ConnectOptions, connect } from "./http.js"
 import { batches, collect } from "./input.js"
@@ -248,8 +249,39 @@ export const make = (
         return countRefusal(wire.provider, error.operation, error)
       })
 
-    /** One call, or, where it is refused for some of its facts, as many as it takes to leave those out. */
+    /** The calls that buy these facts for the least. */
+    const calls = <I, A, F extends Pick<Batcher.Flight, "cell">>(
+      operation: Operation<I, A>,
+      facts: Facts<I, A>,
+      input: I,
+      flights: ReadonlyArray<F>
+    ): ReadonlyArray<readonly [input: I, flights: ReadonlyArray<F>]> => {
+      const asking = ({ columns, subjects }: Pick<Call<F>, "columns" | "subjects">) =>
+        facts.narrow === null ? input : facts.narrow(input, subjects, columns)
+      // Without a price the fewest calls are the cheapest.
+      const parts = cheapest(flights, (part) => operation.price(asking(part)).upper ?? 1)
+      return parts.map((part) => [asking(part), part.flights])
+    }
+
+    /** Buys these facts with the calls they take; for those of a call that is refused for some of them, as many as leave those out. */
     const purchase = <I, A>(
+      operation: Operation<I, A>,
+      facts: Facts<I, A>,
+      input: I,
+      flights: ReadonlyArray<Batcher.Flight>,
+      turn: Payment.Turn,
+      splits?: { left: number }
+    ): Effect.Effect<void> => {
+      const parts = calls(operation, facts, input, flights)
+      // One is the rule, and needs no fiber of its own.
+      return Effect.forEach(
+        parts,
+        ([part, those]) => purchaseCall(operation, facts, part, those, turn, splits ?? { left: maxSplits }),
+        { discard: true, concurrency: parts.length === 1 ? 1 : "unbounded" }
+      )
+    }
+
+    const purchaseCall = <I, A>(
       operation: Operation<I, A>,
       facts: Facts<I, A>,
       input: I,
@@ -258,18 +290,9 @@ export const make = (
       splits: { left: number }
     ): Effect.Effect<void> => {
       const asked = question(facts, input)
-      const { columns, subjects } = asked
-      /** The same for a part of the flights. */
-      const only = (part: ReadonlyArray<Batcher.Flight>): Effect.Effect<void> => {
-        const those = new Set(part.map(({ cell }) => cell.subject))
-        const narrower = narrowed(
-          facts,
-          input,
-          subjects.filter((subject) => those.has(subject)),
-          columns
-        )
-        return purchase(operation, facts, narrower, part, turn, splits)
-      }
+      const { subjects } = asked
+      // What is left of a call is put into calls anew: what rode along for nothing may be dear now.
+      const only = (part: ReadonlyArray<Batcher.Flight>) => purchase(operation, facts, input, part, turn, splits)
       return Effect.catchAll(
         Effect.map(
           send(
@@ -304,39 +327,6 @@ export const make = (
           )
         }
       )
-    }
-
-    /** The calls that buy these facts: for each set of columns its own, or one for all where that is no dearer. */
-    const calls = <I, A, F extends Pick<Batcher.Flight, "cell">>(
-      operation: Operation<I, A>,
-      facts: Facts<I, A>,
-      input: I,
-      flights: ReadonlyArray<F>
-    ): ReadonlyArray<readonly [input: I, flights: ReadonlyArray<F>]> => {
-      const bySubject = new Map<string, Array<F>>()
-      for (const one of flights) {
-        const all = bySubject.get(one.cell.subject)
-        if (all === undefined) bySubject.set(one.cell.subject, [one])
-        else all.push(one)
-      }
-      const byColumns = new Map<string, Array<F>>()
-      for (const all of bySubject.values()) {
-        const id = Array.from(new Set(all.map(({ cell }) => cell.column)))
-          .toSorted()
-          .join()
-        const same = byColumns.get(id)
-        if (same === undefined) byColumns.set(id, all)
-        else for (const one of all) same.push(one)
-      }
-      const asking = (all: ReadonlyArray<F>) => {
-        const distinct = (part: "subject" | "column") => Array.from(new Set(all.map(({ cell }) => cell[part])))
-        return [narrowed(facts, input, distinct("subject"), distinct("column")), all] as const
-      }
-      const apart = Array.from(byColumns.values(), asking)
-      if (apart.length === 1) return apart
-      const together = asking(flights)
-      const most = (one: I) => operation.price(one).upper ?? Infinity
-      return most(together[0]) <= apart.reduce((sum, [one]) => sum + most(one), 0) ? [together] : apart
     }
 
     const buy =
@@ -405,13 +395,7 @@ export const make = (
           const left = yield* landKnown(batch.filter(({ cell }) => mine.has(cell.row)))
           if (left.length === 0) return
           const turn = payment.turns(permit, left[0]!.cell.spender.tenant)
-          const parts = calls(operation, facts, input, left)
-          // One is the rule, and needs no fiber of its own.
-          yield* Effect.forEach(
-            parts,
-            ([part, flights]) => purchase(operation, facts, part, flights, turn, { left: maxSplits }),
-            { discard: true, concurrency: parts.length === 1 ? 1 : "unbounded" }
-          )
+          yield* purchase(operation, facts, input, left, turn)
         }).pipe(
           Effect.scoped,
           spanned("PaidCall.buy", {

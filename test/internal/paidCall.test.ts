@@ -16,6 +16,7 @@ import { ProviderCache } from "../../src/ProviderCache.js"
 import type * as Cache from "../../src/ProviderCache.js"
 import * as Provenance from "../../src/Provenance.js"
 import * as SharedState from "../../src/SharedState.js"
+import * as Spender from "../../src/Spender.js"
 import { type Answer, type Script, type Sent, stub, json, never, text } from "../support/stub.js"
 import { advance } from "../support/clock.js"
 
@@ -321,6 +322,60 @@ describe("columns", () => {
           ["index", "refdomains"]
         ]
       )
+    })
+  )
+
+  /** Of few sites both columns, of more one: together they are cheapest. */
+  const mixed = (ahrefs: Ahrefs.Service, both: ReadonlyArray<string>, one: ReadonlyArray<string>) =>
+    Effect.all(
+      [
+        Spender.as({ tenant: "small" })(Effect.either(ahrefs.getDomainMetrics(both, ["domainRating", "refdomains"]))),
+        Spender.as({ tenant: "large" })(Effect.either(ahrefs.getDomainMetrics(one, ["refdomains"])))
+      ],
+      { concurrency: "unbounded" }
+    ).pipe(Effect.fork, Effect.zipLeft(advance(wait)), Effect.flatMap(Fiber.join))
+  const measured = (one: Sent) =>
+    json({
+      targets: targetsOf(one).map((_, index) => ({
+        index,
+        domain_rating: 1,
+        refdomains: 2
+      }))
+    })
+  const asked = (one: Sent) => [targetsOf(one).length, ...(one.body as { select: ReadonlyArray<string> }).select]
+  const [some, others] = [domains(4), domains(14).slice(4)]
+
+  it.scoped("that rode along for one tenant are not bought for another, when the first cannot pay", () =>
+    Effect.gen(function* () {
+      const { ahrefs, ledger, sent } = yield* made(measured)
+      const budget = {
+        provider: "ahrefs",
+        unit: "api_units",
+        of: "tenant",
+        id: "small",
+        period: "day"
+      } as const
+      yield* ledger.setBudget({ ...budget, limit: 1 })
+      const [small, large] = yield* mixed(ahrefs, some, others)
+      assert.strictEqual(small._tag === "Left" ? small.left._tag : "", "BudgetExceeded")
+      assert.isTrue(large._tag === "Right")
+      assert.deepStrictEqual(sent.map(asked), [[10, "index", "refdomains"]])
+    })
+  )
+
+  it.scoped("that rode along are not bought of the part in which nobody wants them", () =>
+    Effect.gen(function* () {
+      const { ahrefs, sent } = yield* made((one, n) => (n === 0 ? text('{"error":"bad target"}', 400) : measured(one)))
+      const answers = yield* mixed(ahrefs, some, others)
+      assert.deepStrictEqual(
+        answers.map(({ _tag }) => _tag),
+        ["Right", "Right"]
+      )
+      assert.deepStrictEqual(sent.map((one) => asked(one).join(" ")).toSorted(), [
+        "14 index domain_rating refdomains",
+        "7 index domain_rating refdomains",
+        "7 index refdomains"
+      ])
     })
   )
 })
