@@ -127,7 +127,7 @@ const printed = (value: unknown): ReadonlyArray<string> => [
 ]
 
 const assertHidden = (what: string, texts: ReadonlyArray<string>, secrets: ReadonlyArray<string> = needles) => {
-  for (const text of texts) for (const secret of secrets) assert.isFalse(text.includes(secret), `${what}: ${text}`)
+  for (const text of texts) if (secrets.some((secret) => text.includes(secret))) assert.fail(`${what}: ${text}`)
 }
 
 // The ways to fail.
