@@ -230,7 +230,12 @@ export const make = (
           yield* told
           for (const { cell, land } of flights) {
             const fact = known.get(cell.key)
-            if (fact !== undefined) land(Exit.succeed({ fact, state: "bought" }))
+            land(
+              fact === undefined
+                ? // An operation that splits its answers wrongly: a defect is told, nobody waits for ever.
+                  Exit.die(new Error(`${operation.name} does not answer for its subjects`))
+                : Exit.succeed({ fact, state: "bought" })
+            )
           }
           yield* Fiber.join(storing)
         })
@@ -294,17 +299,12 @@ export const make = (
       // What is left of a call is put into calls anew: what rode along for nothing may be dear now.
       const only = (part: ReadonlyArray<Batcher.Flight>) => purchase(operation, facts, input, part, turn, splits)
       return Effect.catchAll(
-        Effect.map(
+        Effect.asVoid(
           send(
             operation,
             input,
             payment.paid(operation, input, turn, cellsOf(flights), keep(operation, facts, asked, flights))
-          ),
-          () => {
-            // They have landed by now, unless an operation splits its answers wrongly: a defect is told, nobody waits for ever.
-            for (const { land } of flights)
-              land(Exit.die(new Error(`${operation.name} does not answer for its subjects`)))
-          }
+          )
         ),
         (error): Effect.Effect<void> => {
           if (error instanceof BudgetExceeded || error instanceof PriceUnknown) {
