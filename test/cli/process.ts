@@ -105,22 +105,40 @@ interface Screen {
   readonly ended: Effect.Effect<number>
 }
 
+/**
+ * The terminal stays until the end was seen: what a process wrote last is lost where nobody reads for a moment after it ended.
+ * Ctrl-C is for the command alone.
+ */
+const kept = `trap : INT; "$@"; printf '<ended with %s>' "$?"; read -r _`
+
 /** In a terminal of 160 columns. */
 export const inTerminal = (args: ReadonlyArray<string>, env: Env = {}) =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const given = environment({ TERM: "xterm-256color", ...env })
-      const child = spawnInTerminal(process.execPath, [main, ...args], { cwd: root, cols: 160, rows: 50, env: given })
+      const child = spawnInTerminal("bash", ["-c", kept, "bash", process.execPath, main, ...args], {
+        cwd: root,
+        cols: 160,
+        rows: 50,
+        env: given
+      })
       let output = ""
       let code: number | undefined
       const changed = new Set<() => void>()
       const tell = () => changed.forEach((listener) => listener())
       child.onData((text) => {
         output += text
+        const ended = /<ended with (\d+)>/.exec(output)
+        if (ended !== null && code === undefined) {
+          code = Number(ended[1])
+          output = output.slice(0, ended.index)
+          child.write("\n")
+        }
         tell()
       })
+      // Whoever kills the terminal, too.
       child.onExit(({ exitCode }) => {
-        code = exitCode
+        code ??= exitCode
         tell()
       })
       /** Waits for a change that makes it so. */
