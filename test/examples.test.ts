@@ -27,7 +27,9 @@ beforeAll(() =>
     outdir: built,
     bundle: true,
     splitting: true,
-    packages: "external",
+    // In few files: a process starts in half of the time.
+    external: ["lmdb", "@libsql/client", "pg-native"],
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     format: "esm",
     outExtension: { ".js": ".mjs" },
     platform: "node",
