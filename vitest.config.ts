@@ -5,8 +5,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     globalSetup: "test/support/globalSetup.ts",
-    // Many tests wait for processes: one worker, the default of two cores, would leave half of the machine idle.
-    poolOptions: { forks: { minForks: 1, maxForks: Math.max(2, availableParallelism() - 1) } },
+    // Many tests wait for processes: with a worker less than cores, the default, a small machine would be idle for much of the time.
+    poolOptions: { forks: { minForks: 1, maxForks: Math.max(3, availableParallelism() - 1) } },
     // Properties over many large batches take seconds, and many on a machine that is busy.
     testTimeout: 30_000
   }
