@@ -10,14 +10,15 @@ interface Row<out F> {
   readonly flights: ReadonlyArray<F>
 }
 
-/** Rows that leave together, each with all columns that one of them lacks. */
-export interface Call<out F> {
+/** Subjects that are asked about together, each with all columns that one of them lacks. */
+export interface Asking {
   readonly subjects: ReadonlyArray<string>
   readonly columns: ReadonlyArray<string>
-  readonly flights: ReadonlyArray<F>
 }
 
-type PriceOf = (call: Pick<Call<unknown>, "columns" | "subjects">) => number
+interface Call<out F> extends Asking {
+  readonly flights: ReadonlyArray<F>
+}
 
 interface Priced<out F> {
   readonly rows: ReadonlyArray<Row<F>>
@@ -43,7 +44,7 @@ const grouped = <A>(all: ReadonlyArray<A>, keyOf: (one: A) => string): ReadonlyA
 
 const distinct = (all: Iterable<string>): ReadonlyArray<string> => Array.from(new Set(all))
 
-const asking = <F>(rows: ReadonlyArray<Row<F>>) => ({
+const askingFor = <F>(rows: ReadonlyArray<Row<F>>): Asking => ({
   subjects: rows.map(({ subject }) => subject),
   // Few arrays are different ones: rows of a set share theirs.
   columns: distinct(Array.from(new Set(rows.map(({ columns }) => columns))).flat())
@@ -71,7 +72,10 @@ const bestMove = <F>(
  * nothing is saved any more. A row may so be sold with columns that it does not lack: where a call of its own would be dearer, or
  * where another's least price has room for it.
  */
-export const cheapest = <F extends Wanted>(flights: ReadonlyArray<F>, priceOf: PriceOf): ReadonlyArray<Call<F>> => {
+export const cheapest = <F extends Wanted>(
+  flights: ReadonlyArray<F>,
+  priceOf: (asking: Asking) => number
+): ReadonlyArray<Call<F>> => {
   const rows = grouped(flights, ({ cell }) => cell.subject).map((those): Row<F> => ({
     // Safe: a group has one at least.
     subject: those[0]!.cell.subject,
@@ -79,7 +83,7 @@ export const cheapest = <F extends Wanted>(flights: ReadonlyArray<F>, priceOf: P
     flights: those
   }))
   const callOf = (some: ReadonlyArray<Row<F>>): Call<F> => ({
-    ...asking(some),
+    ...askingFor(some),
     flights: some.flatMap(({ flights }) => flights)
   })
   const sets = grouped(rows, ({ columns }) => columns.toSorted().join()).map((set) =>
@@ -87,7 +91,7 @@ export const cheapest = <F extends Wanted>(flights: ReadonlyArray<F>, priceOf: P
   )
   if (sets.length < 2) return sets.map(callOf)
 
-  const priced = (some: ReadonlyArray<Row<F>>): Priced<F> => ({ rows: some, price: priceOf(asking(some)) })
+  const priced = (some: ReadonlyArray<Row<F>>): Priced<F> => ({ rows: some, price: priceOf(askingFor(some)) })
   const calls = new Set<Priced<F>>()
   let open: Array<Move<F>> = []
   const add = (call: Priced<F>): void => {

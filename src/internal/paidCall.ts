@@ -35,7 +35,7 @@ import type { Permit } from "../RateLimiter.js"
 import type { SharedState } from "../SharedState.js"
 import * as Spender from "../Spender.js"
 import * as Batcher from "./batcher.js"
-import { type Call, cheapest } from "./calls.js"
+import { type Asking, cheapest } from "./calls.js"
 import { Claims } from "./claims.js"
 import { type Answered, type ConnectOptions, connect } from "./http.js"
 import { batches, collect } from "./input.js"
@@ -261,8 +261,7 @@ export const make = (
       input: I,
       flights: ReadonlyArray<F>
     ): ReadonlyArray<readonly [input: I, flights: ReadonlyArray<F>]> => {
-      const asking = ({ columns, subjects }: Pick<Call<F>, "columns" | "subjects">) =>
-        facts.narrow === null ? input : facts.narrow(input, subjects, columns)
+      const asking = ({ columns, subjects }: Asking) => narrowed(facts, input, subjects, columns)
       // Without a price the fewest calls are the cheapest.
       const parts = cheapest(flights, (part) => operation.price(asking(part)).upper ?? 1)
       return parts.map((part) => [asking(part), part.flights])
