@@ -49,7 +49,8 @@ export const migration: Effect.Effect<void, SqlError, SqlClient.SqlClient> = Eff
       CREATE INDEX IF NOT EXISTS ${sql(`credit_ledger_${holder}`)}
       ON credit_ledger (provider, unit, ${sql(holder)}, held_at)`
   }
-})
+  // PostgreSQL refuses one of two that make it at the same time; then it is there.
+}).pipe(Effect.retry({ times: 10 }))
 
 /** Those of a provider that has no such unit are empty. */
 const books: ReadonlyArray<Book> = Provider.literals.flatMap((provider) =>

@@ -65,7 +65,8 @@ export const migration: Effect.Effect<void, SqlError, SqlClient.SqlClient> = Eff
       updated_at BIGINT NOT NULL,
       UNIQUE (tenant_id, provider)
     )`
-})
+  // PostgreSQL refuses one of two that make it at the same time; then it is there.
+}).pipe(Effect.retry({ times: 10 }))
 
 /**
  * What `Migrator.fromRecord` of `@effect/sql` takes. Give the migrator a `table` of its own: the numbers begin at 1.

@@ -16,6 +16,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as CreditLedger from "../src/CreditLedger.js"
 import * as CreditLedgerSql from "../src/CreditLedgerSql.js"
+import * as IntegrationsSql from "../src/IntegrationsSql.js"
 import * as SharedState from "../src/SharedState.js"
 import * as Postgres from "./support/postgres.js"
 import { ask, start } from "./support/redis.js"
@@ -170,3 +171,14 @@ describe("over a Redis", () => {
     }).pipe(Effect.provide(quietly))
   )
 })
+
+it.scopedLive("the tables can be made by many at the same time", () =>
+  Effect.gen(function* () {
+    const database = yield* postgres
+    const both = Effect.zipRight(CreditLedgerSql.migration, IntegrationsSql.migration)
+    const made = Effect.forEach(Array.from({ length: 8 }), () => both, { concurrency: 8, discard: true })
+    const dropped = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`DROP TABLE credit_ledger, integrations`)
+    // The connections are open the second time: then they come together.
+    yield* Effect.provide(Effect.repeatN(Effect.zipRight(made, dropped), 9), database)
+  })
+)
